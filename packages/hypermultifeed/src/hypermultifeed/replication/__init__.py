@@ -1,0 +1,1 @@
+"""Who sends what when: channels, extensions, feed and multifeed exchange. Pure."""

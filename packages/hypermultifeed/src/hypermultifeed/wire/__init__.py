@@ -1,0 +1,1 @@
+"""The hypercore 9 wire: Noise handshake, cipher, frames, messages. Pure; knows no feeds."""

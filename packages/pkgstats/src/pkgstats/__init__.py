@@ -1,0 +1,1 @@
+"""npm package discovery and statistics, local first."""
