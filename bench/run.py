@@ -1,0 +1,216 @@
+"""Measures the library beside the JavaScript original, and prints a table of ratios.
+
+::
+
+    python bench/run.py [--rounds 5] [--only NAME ...] [--quick] [--json FILE] [--python-only]
+
+Each figure comes from a fresh process, so that peak memory is that of one measure. The rounds go
+through all measures in turn, JavaScript's right before ours: what slows the machine down for a
+while slows both. The table gives medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from measures import MEASURES, MEMORY_RATIO_MAX, Measure, scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+HERE = Path(__file__).resolve().parent
+SIDES = {
+    "python": [sys.executable, str(HERE / "side.py")],
+    "js": ["node", str(HERE / "js" / "side.js")],
+}
+SIDE_TIMEOUT_S = 600
+QUICK_SCALE = 0.02
+MIB = 1024 * 1024
+
+
+class SideError(Exception):
+    """One side failed to do its measure."""
+
+
+def run_side(side: str, command: str, arguments: dict[str, object]) -> dict[str, Any]:
+    """Run one measure in a process of its own and return what it reports."""
+    process = subprocess.run(
+        [*SIDES[side], command, json.dumps(arguments)],
+        stdout=subprocess.PIPE,
+        timeout=SIDE_TIMEOUT_S,
+        check=False,
+    )
+    if process.returncode != 0:
+        raise SideError(f"{side} {command} {arguments} ended with status {process.returncode}")
+    result: dict[str, Any] = json.loads(process.stdout)
+    return result
+
+
+class Bench:
+    """All rounds over one temporary folder, which is removed at the end."""
+
+    def __init__(self, folder: Path, sides: Sequence[str], scale: float) -> None:
+        self.folder = folder
+        self.sides = sides
+        self.scale = scale
+        self.results: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        self._sources: dict[tuple[str, tuple[str, int, int]], Path] = {}
+        self._last: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def source(self, side: str, source: tuple[str, int, int]) -> Path:
+        """Make, once, the folder that a measure reads."""
+        path = self._sources.get((side, source))
+        if path is None:
+            command, count, size = source
+            path = self.folder / f"{side}-{command}-{count}-{size}"
+            count = scaled(count, self.scale)
+            run_side(
+                side, command, {"folder": str(path), "count": count, "feeds": count, "bytes": size}
+            )
+            self._sources[side, source] = path
+        return path
+
+    def measure(self, side: str, measure: Measure) -> None:
+        """Run one measure once, or take the other half of the result of the run just done."""
+        count = scaled(measure.count, self.scale)
+        arguments: dict[str, object] = {
+            "count": count,
+            "feeds": count,
+            "bytes": measure.bytes,
+            **measure.options,
+        }
+        if measure.source is not None:
+            arguments["source"] = str(self.source(side, measure.source))
+        key = (side, json.dumps([measure.command, arguments], sort_keys=True))
+        result = self._last.pop(key, None)
+        if result is None or measure.seconds == "seconds":
+            target = Path(tempfile.mkdtemp(dir=self.folder))
+            result = run_side(side, measure.command, {**arguments, "folder": str(target / "to")})
+            shutil.rmtree(target)
+            self._last[key] = result
+        seconds = result[measure.seconds]
+        self.results[measure.name, side].append(
+            {
+                "seconds": seconds,
+                "per_second": count / seconds,
+                "peak_bytes": result["peak_bytes"],
+            }
+        )
+
+    def summary(self, measure: Measure) -> dict[str, Any]:
+        """Return medians of both sides, and their ratios."""
+        row: dict[str, Any] = {
+            "name": measure.name,
+            "count": scaled(measure.count, self.scale),
+            "bytes": measure.bytes,
+            "target": measure.faster,
+        }
+        for side in ("js", "python"):
+            runs = self.results.get((measure.name, side))
+            if runs:
+                row[side] = {
+                    "per_second": statistics.median(run["per_second"] for run in runs),
+                    "best_per_second": max(run["per_second"] for run in runs),
+                    "peak_bytes": statistics.median(run["peak_bytes"] for run in runs),
+                    "runs": runs,
+                }
+        if "js" in row and "python" in row:
+            row["ratio"] = row["python"]["per_second"] / row["js"]["per_second"]
+            row["memory_ratio"] = row["python"]["peak_bytes"] / row["js"]["peak_bytes"]
+        return row
+
+
+def table(rows: Iterable[dict[str, Any]]) -> str:
+    """Lay the summaries out as text."""
+    head = f"{'measure':<20} {'JS /s':>10} {'Python /s':>10} {'ratio':>7} {'target':>7}"
+    lines = [head + f" {'JS MiB':>8} {'Py MiB':>8} {'ratio':>6}"]
+    for row in rows:
+        cells = [f"{row['name']:<20}"]
+        cells += [f"{rate(row.get(side)):>10}" for side in ("js", "python")]
+        cells.append(f"{times(row.get('ratio')):>7}")
+        cells.append(f"{times(row['target']):>7}")
+        cells += [f"{memory(row.get(side)):>8}" for side in ("js", "python")]
+        cells.append(f"{times(row.get('memory_ratio')):>6}")
+        lines.append(" ".join(cells))
+    lines.append(f"Rates are medians; the promise for memory is {MEMORY_RATIO_MAX}x.")
+    return "\n".join(lines)
+
+
+def rate(side: dict[str, Any] | None) -> str:
+    return "" if side is None else f"{side['per_second']:,.0f}"
+
+
+def memory(side: dict[str, Any] | None) -> str:
+    return "" if side is None else f"{side['peak_bytes'] / MIB:,.0f}"
+
+
+def times(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}x"
+
+
+def choose(names: Sequence[str]) -> list[Measure]:
+    """Return the measures whose name starts with one of those given; all of them for none."""
+    chosen = [m for m in MEASURES if not names or m.name.startswith(tuple(names))]
+    if not chosen:
+        raise SystemExit(f"no such measure; there are: {', '.join(m.name for m in MEASURES)}")
+    return chosen
+
+
+def why_no_js() -> str | None:
+    """Say why JavaScript cannot be measured here, or None."""
+    if shutil.which("node") is None:
+        return "node is not installed"
+    if not (HERE.parent / "interop" / "node_modules" / "hypercore").is_dir():
+        return "interop/node_modules is missing (run `npm ci` in interop/)"
+    return None
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each measure (default 5)")
+    parser.add_argument("--only", nargs="+", default=[], help="names, or beginnings of names")
+    parser.add_argument("--quick", action="store_true", help="one round of small sizes")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--python-only", action="store_true", help="leave JavaScript out")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = arguments(argv)
+    measures = choose(args.only)
+    reason = "asked for" if args.python_only else why_no_js()
+    if reason is not None:
+        print(f"Python only: {reason}", file=sys.stderr)
+    sides = ["python"] if reason is not None else ["js", "python"]
+    rounds = 1 if args.quick else args.rounds
+    with tempfile.TemporaryDirectory(prefix="hypermultifeed-bench-") as folder:
+        bench = Bench(Path(folder), sides, QUICK_SCALE if args.quick else 1)
+        for number in range(rounds):
+            for measure in measures:
+                print(f"round {number + 1} of {rounds}: {measure.name}", file=sys.stderr)
+                for side in sides:
+                    if side == "python" or not measure.python_only:
+                        bench.measure(side, measure)
+        rows = [bench.summary(measure) for measure in measures]
+    print(table(rows))
+    if args.json is not None:
+        about = {"python": platform.python_version(), "machine": platform.machine()}
+        args.json.write_text(json.dumps({**about, "rounds": rounds, "measures": rows}, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SideError as error:
+        sys.exit(f"bench: {error}")
