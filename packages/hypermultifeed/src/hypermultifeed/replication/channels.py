@@ -1,0 +1,781 @@
+"""The channels of one replication stream, without any I/O.
+
+A `Session` owns the `Connection` of one byte stream and shares it out: every feed has a channel
+of its own, paired with the peer's by discovery key, and channel 0 carries extension messages of
+the stream itself. Each side numbers its own channels 1, 2, 3, ... and a message bears its
+sender's number (hypercore-protocol 8, index.js).
+
+A channel carries something only when both sides have opened it and the peer has proved that it
+knows the key (the *capability*). The two Opens may come in either order.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Any, Final
+
+from hypermultifeed.errors import (
+    CapabilityError,
+    FeedError,
+    RemoteProtocolError,
+    StorageError,
+    StreamClosedError,
+)
+from hypermultifeed.keys import discovery_key as discovery_key_of
+from hypermultifeed.replication.extensions import (
+    Extension,
+    ExtensionRegistry,
+    RemoteExtensions,
+)
+from hypermultifeed.wire.capability import capability, remote_capability
+from hypermultifeed.wire.connection import Connection
+from hypermultifeed.wire.messages import (
+    CLOSE,
+    DATA,
+    EXTENSION,
+    HAVE,
+    OPEN,
+    OPTIONS,
+    REQUEST,
+    Cancel,
+    Close,
+    Data,
+    Have,
+    Open,
+    Options,
+    Request,
+    Status,
+    Unhave,
+    Unwant,
+    Want,
+    decode,
+    decode_close,
+    decode_data,
+    decode_extension,
+    decode_have,
+    decode_open,
+    decode_options,
+    decode_request,
+    encode_close,
+    encode_extension,
+    encode_open,
+    encode_options,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypermultifeed.codecs import Codec
+    from hypermultifeed.keys import NoiseKeyPair
+
+MAX_PENDING_OPENS: Final = 1024
+"""Channels only the peer has opened; further ones are refused at once."""
+
+OPEN_BURST: Final = 16_384
+OPENS_PER_SECOND: Final = 128.0
+"""A peer may open so many channels at once, and so many a second in the long run."""
+
+OUTPUT_HIGH: Final = 1 << 20
+"""Bytes waiting to be sent above which uploads pause."""
+
+OUTPUT_LOW: Final = 1 << 18
+"""Bytes waiting to be sent below which uploads go on."""
+
+MAX_QUEUED_REQUESTS: Final = 4096
+"""Requests of one peer waiting for an answer above which no more input is read."""
+
+
+class ChannelHandler:
+    """What the user of a channel implements; this base class ignores everything.
+
+    Handlers are called while a received chunk is being read. A `FeedError` or `StorageError` they
+    raise closes their channel alone; a `RemoteProtocolError` ends the whole stream.
+    """
+
+    __slots__ = ("channel",)
+
+    channel: Channel
+    """Set by `Session.open` before any method is called."""
+
+    def on_open(self) -> None:
+        """Both sides have opened the channel; only from now on may anything be sent on it."""
+
+    def on_options(self, options: Options) -> None:
+        """The peer tells the names of its extensions and whether it wants acknowledgements."""
+
+    def on_status(self, status: Status) -> None:
+        """The peer tells whether it uploads and downloads."""
+
+    def on_have(self, have: Have) -> None:
+        """The peer tells what it has."""
+
+    def on_unhave(self, unhave: Unhave) -> None:
+        """The peer tells what it no longer has."""
+
+    def on_want(self, want: Want) -> None:
+        """The peer asks what we have."""
+
+    def on_unwant(self, unwant: Unwant) -> None:
+        """The peer no longer wants to know."""
+
+    def on_request(self, request: Request) -> None:
+        """The peer asks for a block or for a proof."""
+
+    def on_cancel(self, cancel: Cancel) -> None:
+        """The peer takes a request back."""
+
+    def on_data(self, data: Data) -> None:
+        """The peer sends a block or a proof."""
+
+    def on_extension(self, extension_id: int, payload: bytes) -> None:
+        """An extension message; the number is the peer's."""
+
+    def on_chunk_start(self, now: float) -> None:
+        """The first message of a received chunk for this channel is about to be handed over."""
+
+    def on_chunk_end(self, now: float) -> None:
+        """A received chunk is used up that had something for this channel."""
+
+    def on_drain(self, now: float) -> None:
+        """Output has room again, as asked for with `Channel.wait_for_drain`."""
+
+    def on_timer(self, now: float) -> None:
+        """The time given to `Channel.set_timer` has come."""
+
+    def on_close(self, error: Exception | None) -> None:
+        """The channel is gone: closed by one of the sides, or with the whole stream.
+
+        ``error`` says why where something failed. Called exactly once.
+        """
+
+
+class SessionOwner:
+    """Somebody who uses a session: a multifeed, a corestore, a single core.
+
+    Several may be attached to one session. This base class ignores everything.
+    """
+
+    def on_authenticate(self, remote_public_key: bytes) -> None:
+        """The peer's static key is known; raise to refuse it before it learns anything more."""
+
+    def on_handshake(self) -> None:
+        """The handshake is over."""
+
+    def on_remote_open(self, discovery_key: bytes) -> bool:
+        """The peer opened a channel that nobody has opened here.
+
+        Return True to claim it: by having called `Session.open`, or to do so (or to refuse it with
+        `Session.refuse`) later, or to leave it idle. When no owner claims it, it is refused.
+        """
+        del discovery_key
+        return False
+
+    def on_channel_error(self, channel: Channel, error: Exception) -> None:
+        """A channel was closed because of a feed's error; the stream goes on."""
+
+    def on_close(self, error: Exception | None) -> None:
+        """The session is over."""
+
+
+class Channel:
+    """One side's end of a channel.
+
+    Attributes:
+        key: the feed's public key; None while only the peer has opened it.
+        discovery_key: what both sides match by.
+        local_id, remote_id: numbers of our and the peer's end, 0 while not open.
+        ready: both ends are open and the peer has proved that it knows the key.
+        handler: who gets the messages.
+    """
+
+    __slots__ = (
+        "_session",
+        "_touched",
+        "discovery_key",
+        "handler",
+        "key",
+        "local_id",
+        "ready",
+        "remote_capability",
+        "remote_id",
+    )
+
+    def __init__(self, session: Session, discovery_key: bytes) -> None:
+        self._session = session
+        self._touched = False
+        self.discovery_key = discovery_key
+        self.handler: ChannelHandler = _IGNORE
+        self.key: bytes | None = None
+        self.local_id = 0
+        self.remote_id = 0
+        self.remote_capability: bytes | None = None
+        self.ready = False
+
+    @property
+    def session(self) -> Session:
+        """The session this channel belongs to."""
+        return self._session
+
+    @property
+    def closed(self) -> bool:
+        """Whether our end is not open."""
+        return not self.local_id
+
+    def send(self, message_type: int, body: bytes) -> None:
+        """Send one message; nothing happens unless both ends are open."""
+        if self.ready:
+            self._session._send(self.local_id, message_type, body)
+
+    def send_extension(self, extension_id: int, payload: bytes) -> None:
+        """Send an extension message with our own number for it."""
+        self.send(EXTENSION, encode_extension(extension_id, payload))
+
+    def close(self, error: Exception | None = None) -> None:
+        """Close our end and forget the channel; ``on_close(error)`` is called if it was open."""
+        self._session._close_channel(self, error)
+
+    def set_timer(self, when: float | None) -> None:
+        """Have ``on_timer`` called at ``when`` (seconds of the session's clock); None: never."""
+        self._session._set_timer(self, when)
+
+    def wait_for_drain(self) -> None:
+        """Have ``on_drain`` called once output has room again."""
+        self._session._blocked[self] = None
+
+    @property
+    def output_full(self) -> bool:
+        """Whether so much waits to be sent that uploads should pause."""
+        return self._session.connection.output_size > OUTPUT_HIGH
+
+
+class Session:
+    """Pairs the channels of one byte stream and hands messages to their handlers.
+
+    The edge calls `receive_data`, `receive_eof`, `handle_timer`, and after each of them, and whenever
+    ``wake`` is called, takes `data_to_send` and asks `get_timer`. After an error was raised, or at
+    the stream's end, it calls `close`.
+
+    Attributes:
+        connection: the byte stream's state machine.
+        live: whether the stream stays when its last channel closes.
+        wake: called when output appears outside a call of the edge.
+        extensions: extension messages of the stream itself, on channel 0.
+        now: the time of the edge's last call.
+        queued_requests: requests of the peer that wait for room in the output.
+        refused: Opens of the peer that were refused.
+        dropped: messages that belonged to no open channel.
+    """
+
+    def __init__(
+        self,
+        *,
+        initiator: bool,
+        key_pair: NoiseKeyPair,
+        ephemeral_seed: bytes,
+        nonce: bytes,
+        now: float,
+        live: bool = True,
+        noise: bool = True,
+        encrypted: bool = True,
+        **connection_options: Any,
+    ) -> None:
+        """Args are those of `Connection`, and ``live``."""
+        self.live = live
+        self.now = now
+        self.wake: Callable[[], None] = _nothing
+        self.error: Exception | None = None
+        self.closed = False
+        self.queued_requests = 0
+        self.refused = 0
+        self.dropped = 0
+        self.extensions = ExtensionRegistry(peers=lambda: (self,))
+        self._remote_extensions = RemoteExtensions(self.extensions)
+        self._extensions_sent = 0
+        self._owners: list[SessionOwner] = []
+        self._channels: dict[bytes, Channel] = {}
+        self._remote: dict[int, Channel] = {}
+        self._half_open: dict[bytes, Channel] = {}
+        self._unsent_opens: list[Channel] = []
+        self._touched: list[Channel] = []
+        self._timers: dict[Channel, float] = {}
+        self._blocked: dict[Channel, None] = {}
+        self._last_id = 0
+        self._guards = 0
+        self._channel_closed = False
+        self._awake = True
+        self._opens_left = float(OPEN_BURST)
+        self._opens_counted_at = now
+        self._checks_capability = noise or encrypted
+        self.connection = Connection(
+            self,
+            initiator=initiator,
+            key_pair=key_pair,
+            ephemeral_seed=ephemeral_seed,
+            nonce=nonce,
+            now=now,
+            noise=noise,
+            encrypted=encrypted,
+            **connection_options,
+        )
+        self._awake = False
+
+    # --- for the edge
+
+    def receive_data(self, data: bytes | bytearray | memoryview, now: float) -> None:
+        """Take a chunk of the peer's bytes.
+
+        Raises:
+            RemoteProtocolError: the peer broke the protocol; the session is dead.
+        """
+        self.now = now
+        self._awake = True  # whoever calls takes the output afterwards
+        self.connection.receive_data(data, now)
+        if self._touched:
+            self._end_chunk(now)
+
+    def receive_eof(self, now: float) -> None:
+        """The peer ended its output; ours ends too."""
+        self.now = now
+        self._awake = True
+        self.connection.receive_eof(now)
+        self.connection.end()
+
+    def data_to_send(self) -> bytes | bytearray:
+        """Everything that waits to be sent, encrypted; empty if nothing."""
+        self._awake = False
+        return self.connection.data_to_send()
+
+    @property
+    def output_size(self) -> int:
+        """Bytes that wait to be sent."""
+        return self.connection.output_size
+
+    @property
+    def ended(self) -> bool:
+        """Whether our output is over once `data_to_send` is empty."""
+        return self.connection.ended
+
+    @property
+    def input_paused(self) -> bool:
+        """Whether the peer has asked for so much that nothing more should be read for now."""
+        return self.queued_requests > MAX_QUEUED_REQUESTS and bool(self._blocked)
+
+    def drained(self, now: float) -> None:
+        """The output has been handed on; uploads that waited for room go on, in turn."""
+        self.now = now
+        while self._blocked and self.connection.output_size < OUTPUT_LOW:
+            channel = next(iter(self._blocked))
+            del self._blocked[channel]
+            if channel.ready:
+                channel.handler.on_drain(now)
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` wants to be called, or None."""
+        when = self.connection.get_timer()
+        if self._timers:
+            first = min(self._timers.values())
+            when = first if when is None or first < when else when
+        return when
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due: keep-alive, time-outs, requests that were not answered.
+
+        Raises:
+            ReplicationTimeoutError: the peer has been silent for too long.
+        """
+        self.now = now
+        self._awake = True
+        when = self.connection.get_timer()
+        if when is not None and now >= when:
+            self.connection.handle_timer(now)
+        due = [channel for channel, when in self._timers.items() if now >= when]
+        for channel in due:
+            del self._timers[channel]
+            self._guarded(channel, channel.handler.on_timer, now)
+
+    def end(self) -> None:
+        """End our output after what is queued has been sent."""
+        if not self.closed:
+            self.connection.end()
+            self._wake()
+
+    def close(self, error: Exception | None = None) -> None:
+        """The stream is over; every channel and owner is told. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        self.error = error
+        channels = list(self._channels.values())
+        self._channels.clear()
+        self._remote.clear()
+        self._half_open.clear()
+        self._timers.clear()
+        self._blocked.clear()
+        self._touched.clear()
+        for channel in channels:
+            if channel.local_id:
+                channel.local_id = channel.remote_id = 0
+                channel.ready = False
+                channel.handler.on_close(error)
+        for owner in self._owners:
+            owner.on_close(error)
+
+    # --- for owners
+
+    @property
+    def handshake_complete(self) -> bool:
+        """Whether channels can be paired."""
+        return self.connection.handshake_complete
+
+    @property
+    def remote_public_key(self) -> bytes | None:
+        """The peer's static key, once known."""
+        return self.connection.remote_public_key
+
+    @property
+    def channels(self) -> list[Channel]:
+        """Every channel at least one side has open."""
+        return list(self._channels.values())
+
+    def attach(self, owner: SessionOwner) -> None:
+        """Let ``owner`` know of the session's events, and ask it about channels the peer opens.
+
+        Channels that the peer has opened already and that nobody opened here are offered to it.
+        """
+        self._owners.append(owner)
+        if self.closed:
+            owner.on_close(self.error)
+        elif self.handshake_complete:
+            owner.on_handshake()
+            for discovery_key in list(self._half_open):
+                owner.on_remote_open(discovery_key)
+
+    def detach(self, owner: SessionOwner) -> None:
+        """Forget ``owner``; its channels stay."""
+        if owner in self._owners:
+            self._owners.remove(owner)
+
+    def channel(self, discovery_key: bytes) -> Channel | None:
+        """The channel of that discovery key, opened by us, by the peer, or by both."""
+        return self._channels.get(discovery_key)
+
+    def opened(self, discovery_key: bytes) -> bool:
+        """Whether our end of that channel is open."""
+        channel = self._channels.get(discovery_key)
+        return channel is not None and channel.local_id > 0
+
+    def remote_opened(self, discovery_key: bytes) -> bool:
+        """Whether the peer's end of that channel is open."""
+        channel = self._channels.get(discovery_key)
+        return channel is not None and channel.remote_id > 0
+
+    def open(self, key: bytes, handler: ChannelHandler) -> Channel:
+        """Open our end of the channel for ``key``.
+
+        ``handler.on_open`` is called as soon as both ends are open: later, or before this
+        returns when the peer's Open came first. If the peer's Open lacks the proof that it knows
+        the key, it is refused: the channel comes back closed, after ``handler.on_close``.
+
+        Raises:
+            ValueError: our end is open already.
+            StreamClosedError: the session is over.
+        """
+        if self.closed:
+            raise StreamClosedError("the replication stream is closed") from self.error
+        discovery_key = discovery_key_of(key)
+        channel = self._channels.get(discovery_key)
+        if channel is None:
+            channel = Channel(self, discovery_key)
+        elif channel.local_id:
+            raise ValueError("this key is open on this stream already")
+        channel.key = key
+        channel.handler = handler
+        handler.channel = channel
+        if channel.remote_id and not self._verified(channel):
+            self._forget(channel)
+            self.refuse(discovery_key)
+            handler.on_close(CapabilityError("the peer opened the channel without knowing its key"))
+            return channel
+        self._channels[discovery_key] = channel
+        self._half_open.pop(discovery_key, None)
+        self._last_id += 1
+        channel.local_id = self._last_id
+        if self.handshake_complete:
+            self._send_open(channel)
+        else:
+            self._unsent_opens.append(channel)
+        if channel.remote_id:
+            channel.ready = True
+            handler.on_open()
+        return channel
+
+    def refuse(self, discovery_key: bytes) -> None:
+        """Tell the peer that we shall not open this channel, and forget its Open."""
+        channel = self._channels.get(discovery_key)
+        if channel is not None:
+            if channel.local_id:
+                channel.close()
+                return
+            self._forget(channel)
+        if self.closed:
+            return
+        self.refused += 1
+        self._last_id += 1  # a refusal uses up a number of ours, as in JavaScript
+        self._send(self._last_id, CLOSE, encode_close(Close(discovery_key)))
+        self._channel_gone()
+
+    def hold(self) -> None:
+        """Keep a stream that is not live from ending; undone by `release`."""
+        self._guards += 1
+
+    def release(self) -> None:
+        """Undo one `hold`."""
+        assert self._guards > 0
+        self._guards -= 1
+        self._maybe_end()
+
+    def register_extension(
+        self,
+        name: str,
+        *,
+        encoding: str | Codec = "binary",
+        on_message: Callable[[Any, Any], None] | None = None,
+        on_error: Callable[[Exception, Any], None] | None = None,
+    ) -> Extension:
+        """Register an extension of the stream itself; its context is this session."""
+        return self.extensions.add(
+            name, encoding=encoding, on_message=on_message, on_error=on_error
+        )
+
+    def send_extension(self, extension: Extension, payload: bytes) -> None:
+        """Send a message of the stream's own; a changed list of names goes first."""
+        if self._extensions_sent != self.extensions.version:
+            self._extensions_sent = self.extensions.version
+            self._send(0, OPTIONS, encode_options(Options(self.extensions.names(), False)))
+        self._send(0, EXTENSION, encode_extension(extension.id, payload))
+
+    # --- for the connection
+
+    def on_authenticate(self, remote_public_key: bytes) -> None:
+        """The peer's static key is known, before our last handshake message goes out."""
+        for owner in list(self._owners):
+            owner.on_authenticate(remote_public_key)
+
+    def on_handshake(self) -> None:
+        """The handshake is over: what was opened before it is told now."""
+        unsent, self._unsent_opens = self._unsent_opens, []
+        for channel in unsent:
+            if channel.local_id:
+                self._send_open(channel)
+        for owner in list(self._owners):
+            owner.on_handshake()
+
+    def on_frame(self, channel: int, type: int, body: bytes) -> None:  # noqa: A002
+        """One message of the peer."""
+        target = self._remote.get(channel)
+        if target is None or not target.ready or type == OPEN:
+            self._on_unpaired(channel, type, body)
+            return
+        handler = target.handler
+        try:
+            if not target._touched:
+                target._touched = True
+                self._touched.append(target)
+                handler.on_chunk_start(self.now)
+            if type == DATA:
+                handler.on_data(decode_data(body))
+            elif type == REQUEST:
+                handler.on_request(decode_request(body))
+            elif type == HAVE:
+                handler.on_have(decode_have(body))
+            elif type == CLOSE:
+                self._on_remote_close(target)
+            elif type == EXTENSION:
+                handler.on_extension(*decode_extension(body))
+            else:
+                _deliver(handler, decode(type, body))
+        except (FeedError, StorageError) as error:
+            self._fail(target, error)
+
+    # --- inside
+
+    def _on_unpaired(self, number: int, message_type: int, body: bytes) -> None:
+        if message_type == OPEN:
+            self._on_open(number, decode_open(body))
+        elif message_type == CLOSE:
+            close = decode_close(body)
+            channel = self._remote.get(number)
+            if channel is None and close.discovery_key is not None:
+                channel = self._channels.get(close.discovery_key)
+            if channel is not None:
+                self._on_remote_close(channel)
+        elif number == 0 and message_type == OPTIONS:
+            self._remote_extensions.update(decode_options(body).extensions)
+        elif number == 0 and message_type == EXTENSION:
+            self._remote_extensions.deliver(*decode_extension(body), self)
+        else:
+            self.dropped += 1
+
+    def _on_open(self, number: int, message: Open) -> None:
+        self._count_open()
+        if number == 0 or number in self._remote:
+            raise RemoteProtocolError(f"channel {number} is open already")
+        discovery_key = message.discovery_key
+        channel = self._channels.get(discovery_key)
+        if channel is None:
+            self._on_foreign_open(number, message)
+            return
+        if channel.remote_id:
+            raise RemoteProtocolError("a key was opened twice")
+        channel.remote_capability = message.capability
+        channel.remote_id = number
+        if not self._verified(channel):
+            raise CapabilityError("the peer opened a channel without knowing its key")
+        self._remote[number] = channel
+        channel.ready = True
+        try:
+            channel.handler.on_open()
+        except (FeedError, StorageError) as error:
+            self._fail(channel, error)
+
+    def _on_foreign_open(self, number: int, message: Open) -> None:
+        discovery_key = message.discovery_key
+        if len(self._half_open) >= MAX_PENDING_OPENS:
+            self.refuse(discovery_key)
+            return
+        channel = Channel(self, discovery_key)
+        channel.remote_id = number
+        channel.remote_capability = message.capability
+        self._channels[discovery_key] = channel
+        self._half_open[discovery_key] = channel
+        self._remote[number] = channel
+        claimed = False
+        for owner in list(self._owners):
+            claimed = owner.on_remote_open(discovery_key) or claimed
+        if not claimed and self._half_open.get(discovery_key) is channel:
+            self.refuse(discovery_key)
+
+    def _count_open(self) -> None:
+        earned = (self.now - self._opens_counted_at) * OPENS_PER_SECOND
+        self._opens_left = min(self._opens_left + earned, OPEN_BURST) - 1
+        self._opens_counted_at = self.now
+        if self._opens_left < 0:
+            raise RemoteProtocolError("the peer opens channels too fast")
+
+    def _on_remote_close(self, channel: Channel) -> None:
+        was_open = channel.local_id
+        self._forget(channel)
+        if was_open:
+            self._send(was_open, CLOSE, encode_close(Close(None)))
+            channel.handler.on_close(None)
+        self._channel_gone()
+
+    def _close_channel(self, channel: Channel, error: Exception | None) -> None:
+        number = channel.local_id
+        if not number or self.closed:
+            return
+        self._forget(channel)
+        if channel in self._unsent_opens:
+            self._unsent_opens.remove(channel)
+        else:
+            self._send(number, CLOSE, encode_close(Close(None)))
+        channel.handler.on_close(error)
+        self._channel_gone()
+
+    def _forget(self, channel: Channel) -> None:
+        self._channels.pop(channel.discovery_key, None)
+        self._half_open.pop(channel.discovery_key, None)
+        self._remote.pop(channel.remote_id, None)
+        self._timers.pop(channel, None)
+        self._blocked.pop(channel, None)
+        channel.local_id = channel.remote_id = 0
+        channel.ready = False
+
+    def _fail(self, channel: Channel, error: Exception) -> None:
+        channel.close(error)
+        for owner in list(self._owners):
+            owner.on_channel_error(channel, error)
+
+    def _guarded(self, channel: Channel, call: Callable[[float], None], now: float) -> None:
+        if not channel.ready:
+            return
+        try:
+            call(now)
+        except (FeedError, StorageError) as error:
+            self._fail(channel, error)
+
+    def _end_chunk(self, now: float) -> None:
+        touched, self._touched = self._touched, []
+        for channel in touched:
+            channel._touched = False
+            self._guarded(channel, channel.handler.on_chunk_end, now)
+
+    def _verified(self, channel: Channel) -> bool:
+        if not self._checks_capability:
+            return True
+        theirs = channel.remote_capability
+        key = channel.key
+        if theirs is None or key is None:
+            return False
+        connection = self.connection
+        return hmac.compare_digest(theirs, remote_capability(connection.tx, connection.rx, key))
+
+    def _send_open(self, channel: Channel) -> None:
+        key = channel.key
+        assert key is not None
+        proof = None
+        if self._checks_capability:
+            proof = capability(self.connection.tx, self.connection.rx, key)
+        self._send(channel.local_id, OPEN, encode_open(Open(channel.discovery_key, proof)))
+
+    def _send(self, number: int, message_type: int, body: bytes) -> None:
+        self.connection.send_frame(number, message_type, body)
+        if not self._awake:
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._awake:
+            self._awake = True
+            self.wake()
+
+    def _set_timer(self, channel: Channel, when: float | None) -> None:
+        if when is None:
+            self._timers.pop(channel, None)
+        elif channel.ready:
+            self._timers[channel] = when
+            self._wake()
+
+    def _channel_gone(self) -> None:
+        self._channel_closed = True
+        self._maybe_end()
+
+    def _maybe_end(self) -> None:
+        if self._channel_closed and not (self.live or self._guards or self._channels):
+            self.end()
+
+
+def _deliver(handler: ChannelHandler, message: object) -> None:
+    match message:
+        case Have():
+            handler.on_have(message)
+        case Want():
+            handler.on_want(message)
+        case Status():
+            handler.on_status(message)
+        case Options():
+            handler.on_options(message)
+        case Unhave():
+            handler.on_unhave(message)
+        case Unwant():
+            handler.on_unwant(message)
+        case Cancel():
+            handler.on_cancel(message)
+        case _:
+            pass
+
+
+def _nothing() -> None:
+    """Stand in for ``wake`` until an edge is there."""
+
+
+_IGNORE: Final = ChannelHandler()
