@@ -31,6 +31,17 @@ function options ({ rootKey, encryptionKey, key, valueEncoding, options = {} }) 
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
+// hypermultifeed does not wait until its list of feeds is on disk; the returned function does.
+function keepTrack (handlers) {
+  const pending = new Set()
+  const store = handlers.storeFeed.bind(handlers)
+  handlers.storeFeed = (info, cb) => {
+    const written = new Promise(resolve => store(info, error => { cb(error); resolve() }))
+    pending.add(written)
+  }
+  return () => Promise.all(pending)
+}
+
 // One stream carries all the multifeeds named (default: m).
 function makeStream (initiator, { multifeeds: names = ['m'], options = {} }) {
   const stream = new Protocol(initiator, { live: true, ...options })
@@ -55,11 +66,13 @@ serve({
       feed.ready(() => emit('feed', { multifeed: name, name: feedName, key: hex(feed.key) }))
     })
     await call(multi, 'ready')
+    multi.written = keepTrack(multi._handlers)
     multifeeds.set(name, multi)
     return { key: hex(multi.key), discoveryKey: hex(multi.discoveryKey) }
   },
 
   async close (args) {
+    await multifeedOf(args).written()
     await call(multifeedOf(args), 'close')
     multifeeds.delete(args.multifeed || 'm')
   },
@@ -71,6 +84,7 @@ serve({
       opts.keyPair = { publicKey: secretKey.subarray(32), secretKey }
     }
     const feed = await call(multifeedOf(args), 'writer', args.name, opts)
+    await multifeedOf(args).written()
     return describeFeed(feed)
   },
 
