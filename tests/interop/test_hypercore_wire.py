@@ -180,7 +180,7 @@ async def test_feed_joins_a_live_stream_later() -> None:
             async with wire(js, replicate(ours), feeds=["ours", "later"], options=options) as link:
                 await ours.append(b"soon")
                 assert await js.get("ours", 0) == b"soon"
-                later.replicate(True, stream=link.stream)
+                later.replicate(initiator=True, stream=link.stream)
                 # JavaScript starts a feed whose channel was opened first by itself.
                 assert await later.get(0) == b"late"
 
@@ -330,7 +330,7 @@ async def test_two_copies_complete_each_other(dialler: Dialler) -> None:
         await js_feed(js, source.key, sparse=True)
         async with wire(js, replicate(source), feeds=["f"], options={"live": True}):
             await js.call("download", feed="f", range={"start": 100, "end": 200})
-        left, right = source.replicate(True), ours.replicate(False)
+        left, right = source.replicate(initiator=True), ours.replicate(initiator=False)
         from hypermultifeed import link  # noqa: PLC0415
 
         linked = asyncio.create_task(link(left, right))

@@ -1,0 +1,189 @@
+"""Our half of the benchmarks: ``python side.py MEASURE '{"folder": ..., "count": ...}'``.
+
+Prints one JSON object: seconds, and the peak resident memory of this process. The same measures
+are in ``js/side.js``. With ``--profile`` the functions that took longest go to standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import json
+import pstats
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypermultifeed import Hypercore, Multifeed, link
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from hypermultifeed import ReplicationStream
+
+ROOT_KEY = b"\x11" * 32
+PREPARED_BATCH = 1000
+PROFILE_LINES = 45
+
+
+def peak_bytes() -> int:
+    """Peak resident memory, in bytes."""
+    try:
+        match = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    except OSError:
+        match = None
+    if match is not None:
+        return int(match[1]) * 1024
+    import resource  # noqa: PLC0415 - not on Windows
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def indexes(count: int, length: int) -> Iterator[int]:
+    """Numbers that look random, the same on both sides."""
+    state = 1
+    for _ in range(count):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        yield state % length
+
+
+def blocks(start: int, count: int, size: int) -> list[bytes]:
+    return [i.to_bytes(4, "big") + b"." * (size - 4) for i in range(start, start + count)]
+
+
+async def join(left: ReplicationStream, right: ReplicationStream, *, tcp: bool) -> None:
+    """Run both ends in this process, over a socket or straight into each other."""
+    if not tcp:
+        await link(left, right)
+        return
+    accepted: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+    accepted = asyncio.get_running_loop().create_future()
+    server = await asyncio.start_server(lambda *pair: accepted.set_result(pair), "127.0.0.1", 0)
+    ours = await asyncio.open_connection(*server.sockets[0].getsockname())
+    theirs = await accepted
+    async with asyncio.TaskGroup() as group:
+        group.create_task(left.run(*theirs))
+        group.create_task(right.run(*ours))
+    server.close()
+
+
+async def prepare(folder: str, count: int, bytes: int, **_: Any) -> dict[str, float]:  # noqa: A002
+    async with Hypercore(folder, durability="relaxed") as core:
+        for start in range(0, count, PREPARED_BATCH):
+            await core.extend(blocks(start, min(PREPARED_BATCH, count - start), bytes))
+    return {}
+
+
+async def batch(folder: str, count: int, bytes: int, **_: Any) -> dict[str, float]:  # noqa: A002
+    values = blocks(0, count, bytes)
+    async with Hypercore(folder, durability="relaxed") as core:
+        start = time.perf_counter()
+        await core.extend(values)
+        return {"seconds": time.perf_counter() - start}
+
+
+async def single(
+    folder: str,
+    count: int,
+    bytes: int,  # noqa: A002
+    durability: Any = "relaxed",
+    **_: Any,
+) -> dict[str, float]:
+    values = blocks(0, count, bytes)
+    async with Hypercore(folder, durability=durability) as core:
+        start = time.perf_counter()
+        for value in values:
+            await core.append(value)
+        return {"seconds": time.perf_counter() - start}
+
+
+async def get(source: str, count: int, **_: Any) -> dict[str, float]:
+    async with Hypercore(source, durability="relaxed") as core:
+        start = time.perf_counter()
+        for index in indexes(count, core.length):
+            await core.get(index)
+        return {"seconds": time.perf_counter() - start}
+
+
+async def replicate(source: str, folder: str, *, tcp: bool = False, **_: Any) -> dict[str, float]:
+    async with (
+        Hypercore(source, durability="relaxed") as sender,
+        Hypercore(folder, key=sender.key, durability="relaxed") as receiver,
+    ):
+        start = time.perf_counter()
+        left, right = sender.replicate(initiator=True), receiver.replicate(initiator=False)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(join(left, right, tcp=tcp))
+            await receiver.download(0, sender.length)
+            seconds = time.perf_counter() - start
+            await left.close()
+        if not all(receiver.has(i) for i in range(sender.length)):
+            raise RuntimeError("not all arrived")
+        return {"seconds": seconds}
+
+
+async def prepare_many(folder: str, feeds: int, **_: Any) -> dict[str, float]:
+    async with Multifeed(folder, key=ROOT_KEY, durability="relaxed") as multi:
+        for i in range(feeds):
+            await (await multi.writer(f"w{i}")).append(b"block of %d" % i)
+    return {}
+
+
+async def many(
+    source: str, folder: str, feeds: int, *, tcp: bool = False, **_: Any
+) -> dict[str, float]:
+    start = time.perf_counter()
+    sender = Multifeed(source, key=ROOT_KEY, durability="relaxed")
+    async with sender, Multifeed(folder, key=ROOT_KEY, durability="relaxed") as receiver:
+        opened = time.perf_counter()
+        if len(sender.feeds()) != feeds:
+            raise RuntimeError("feeds are missing")
+        opened_bytes = peak_bytes()
+        with receiver.events() as added:
+            left, right = sender.replicate(initiator=True), receiver.replicate(initiator=False)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(join(left, right, tcp=tcp))
+                begun = time.perf_counter()
+                async with asyncio.TaskGroup() as gets:
+                    for _number in range(feeds):
+                        gets.create_task((await anext(added)).feed.get(0))
+                seconds = time.perf_counter() - begun
+                await left.close()
+        return {
+            "seconds": opened - start,
+            "replicate_seconds": seconds,
+            "opened_bytes": opened_bytes,
+        }
+
+
+MEASURES: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
+    "prepare": prepare,
+    "batch": batch,
+    "single": single,
+    "get": get,
+    "replicate": replicate,
+    "prepareMany": prepare_many,
+    "many": many,
+}
+
+
+async def run(name: str, arguments: dict[str, Any]) -> dict[str, float]:
+    return await MEASURES[name](**arguments)
+
+
+def main(argv: list[str]) -> int:
+    name, text, *options = argv
+    if options == ["--profile"]:
+        profile = cProfile.Profile()
+        result = profile.runcall(asyncio.run, run(name, json.loads(text)))
+        pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(PROFILE_LINES)
+    else:
+        result = asyncio.run(run(name, json.loads(text)))
+    print(json.dumps({**result, "peak_bytes": peak_bytes()}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
