@@ -8,8 +8,8 @@
     python3 run.py interop   the tests against live JavaScript peers (needs node and npm)
 
 What follows the verb is handed on: `python3 run.py serve --help`. The first run makes .venv beside
-this file and installs the pinned packages of requirements.lock into it; that needs the network once.
-Deleting .venv is always safe.
+this file and installs the pinned packages of requirements.lock into it, which needs the network
+once. Deleting .venv is always safe.
 """
 
 from __future__ import annotations
@@ -27,6 +27,13 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+Command = list[str | Path]
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -54,25 +61,44 @@ def run(
     Ctrl-C reaches the child through the terminal, SIGTERM is passed on; how to end is the child's
     decision, and it is always waited for, so that nothing outlives this process.
     """
-    output = subprocess.PIPE if watch else None
-    errors = subprocess.STDOUT if watch else None
-    environment = clean_environment()
-    with subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=output, stderr=errors, text=True
-    ) as child:
-        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-        interrupted = False
+    children: list[subprocess.Popen[str]] = []
+    asked_to_end: list[int] = []  # by signals that came before the child was known
+
+    def pass_on(signal_number: int, _: object) -> None:
+        asked_to_end.append(signal_number)
+        for child in children:
+            child.terminate()
+
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        child = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=clean_environment(),
+            stdout=subprocess.PIPE if watch else None,
+            stderr=subprocess.STDOUT if watch else None,
+            text=True,
+        )
+        children.append(child)
+        if asked_to_end:
+            child.terminate()
+        return wait(child, watch)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def wait(child: subprocess.Popen[str], watch: Callable[[IO[str]], None] | None) -> int:
+    """Wait for a child through any number of Ctrl-C; returns its exit code."""
+    interrupted = False
+    while True:
         try:
-            while True:
-                try:
-                    if watch and child.stdout:
-                        watch(child.stdout)
-                    code = child.wait()
-                    break
-                except KeyboardInterrupt:
-                    interrupted = True
-        finally:
-            signal.signal(signal.SIGTERM, before)
+            if watch and child.stdout and not child.stdout.closed:
+                with child.stdout:
+                    watch(child.stdout)
+            code = child.wait()
+            break
+        except KeyboardInterrupt:
+            interrupted = True
     if interrupted and code != 0:
         return 130
     return 128 - code if code < 0 else code
@@ -120,21 +146,16 @@ def exclusive(path: Path) -> Iterator[None]:
 
 def try_lock(file: IO[bytes], *, wait: bool) -> bool:
     """Lock an open file; without `wait` say at once whether that was possible."""
+    if sys.platform == "win32":
+        file.seek(0)
+        while True:  # even the waiting call gives up after ten tries, one a second
+            with contextlib.suppress(OSError):
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+                return True
+            if not wait:
+                return False
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            while True:  # LK_LOCK itself gives up after ten tries, one a second
-                with contextlib.suppress(OSError):
-                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-                    return True
-                if not wait:
-                    return False
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     return True
@@ -163,7 +184,7 @@ def need_ensurepip() -> None:
         return
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     raise Failure(
-        f"this Python ({sys.executable}) cannot make virtual environments: its ensurepip is missing.\n"
+        f"{sys.executable} cannot make virtual environments: its ensurepip is missing.\n"
         f"  Debian, Ubuntu:  sudo apt install python{version}-venv\n"
         f"  elsewhere:       install the package that holds Python's venv and ensurepip"
     )
@@ -179,14 +200,14 @@ def build() -> None:
     step([sys.executable, "-I", "-m", "venv", VENV], "the virtual environment could not be made")
     names = [line.split("==")[0] for line in REQUIREMENTS.read_text().splitlines() if "==" in line]
     say(f"2/3  {len(names)} pinned packages, each checked against its hash")
-    pip = [venv_program("python"), "-I", "-m", "pip", "install"]
+    pip: Command = [venv_program("python"), "-I", "-m", "pip", "install"]
     step(
         [*pip, "--no-compile", "--require-hashes", "--only-binary=:all:", "-r", REQUIREMENTS],
         "the pinned packages could not be installed (is the network there?)",
         total=len(names),
     )
     say("3/3  hypermultifeed and pkgstats, straight from this folder")
-    ours = [argument for package in PACKAGES for argument in ("-e", str(package))]
+    ours: Command = [argument for package in PACKAGES for argument in ("-e", str(package))]
     step(
         [*pip, "--no-index", "--no-deps", "--no-build-isolation", *ours],
         "the project's own packages could not be installed",
@@ -197,7 +218,7 @@ def build() -> None:
     say("ready")
 
 
-def step(command: list[str | Path], failure: str, *, total: int = 0) -> None:
+def step(command: Command, failure: str, *, total: int = 0) -> None:
     """One command of the building; its output is shown only if it fails."""
     lines: list[str] = []
     on_terminal = sys.stderr.isatty()
@@ -222,7 +243,7 @@ def step(command: list[str | Path], failure: str, *, total: int = 0) -> None:
 
 
 def serve(arguments: list[str]) -> int:
-    """Two writers, one reader, real sockets. Paths in its arguments count from the caller's folder."""
+    """Two writers, one reader, real sockets. Relative paths count from the caller's folder."""
     return run(venv_program("python"), "-P", "-m", "pkgstats", "serve", *arguments, cwd=Path.cwd())
 
 
@@ -249,7 +270,7 @@ def check(arguments: list[str]) -> int:
 
 def bench(arguments: list[str]) -> int:
     """The benchmarks."""
-    return run(venv_program("python"), "-m", "bench", *arguments)
+    return run(venv_program("python"), ROOT / "bench" / "run.py", *arguments)
 
 
 def interop(arguments: list[str]) -> int:

@@ -3,9 +3,9 @@
     .venv/bin/python tools/lock.py
 
 What goes in: the dependencies in packages/*/pyproject.toml and the group `dev` in the root's
-pyproject.toml. One lock serves Linux, macOS and Windows and all supported Pythons: a resolver that
-knows environment markers (uv, installed into a folder of its own that is removed afterwards) writes it.
-Then it is resolved again for each platform and Python, to prove that wheels exist for all.
+pyproject.toml. One lock serves Linux, macOS and Windows and all supported Pythons: it is written
+by a resolver that knows environment markers (uv, in a throw-away folder), then resolved again for
+each platform and Python, which proves that wheels exist for all of them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,14 @@ def main() -> None:
         venv.create(work / "venv", with_pip=True)
         scripts = work / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
         subprocess.run([scripts / "python", "-m", "pip", "install", "-q", "uv"], check=True)
-        compile_ = [scripts / "uv", "pip", "compile", "--quiet", "--only-binary", ":all:"]
+        compile_: list[str | Path] = [
+            scripts / "uv",
+            "pip",
+            "compile",
+            "--quiet",
+            "--only-binary",
+            ":all:",
+        ]
         (work / "requirements.in").write_text("\n".join(wanted()) + "\n")
         plain = ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
         everywhere = ["--universal", "--python-version", PYTHONS[0], "--generate-hashes"]
