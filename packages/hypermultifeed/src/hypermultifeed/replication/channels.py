@@ -12,6 +12,7 @@ knows the key (the *capability*). The two Opens may come in either order.
 from __future__ import annotations
 
 import hmac
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from hypermultifeed.errors import (
@@ -30,17 +31,10 @@ from hypermultifeed.replication.extensions import (
 from hypermultifeed.wire.capability import capability, remote_capability
 from hypermultifeed.wire.connection import Connection
 from hypermultifeed.wire.messages import (
-    CLOSE,
-    DATA,
-    EXTENSION,
-    HAVE,
-    OPEN,
-    OPTIONS,
-    REQUEST,
     Cancel,
-    Close,
     Data,
     Have,
+    MessageType,
     Open,
     Options,
     Request,
@@ -67,6 +61,14 @@ if TYPE_CHECKING:
 
     from hypermultifeed.codecs import Codec
     from hypermultifeed.keys import NoiseKeyPair
+
+OPEN: Final = MessageType.OPEN
+OPTIONS: Final = MessageType.OPTIONS
+HAVE: Final = MessageType.HAVE
+REQUEST: Final = MessageType.REQUEST
+DATA: Final = MessageType.DATA
+CLOSE: Final = MessageType.CLOSE
+EXTENSION: Final = MessageType.EXTENSION
 
 MAX_PENDING_OPENS: Final = 1024
 """Channels only the peer has opened; further ones are refused at once."""
@@ -251,12 +253,14 @@ class Channel:
 class Session:
     """Pairs the channels of one byte stream and hands messages to their handlers.
 
-    The edge calls `receive_data`, `receive_eof`, `handle_timer`, and after each of them, and whenever
-    ``wake`` is called, takes `data_to_send` and asks `get_timer`. After an error was raised, or at
-    the stream's end, it calls `close`.
+    The edge calls `start` once, then `receive_data`, `receive_eof`, `handle_timer`, and after each
+    of them, and whenever ``wake`` is called, takes `data_to_send` and asks `get_timer`. After an
+    error was raised, or at the stream's end, it calls `close`.
 
     Attributes:
-        connection: the byte stream's state machine.
+        connection: the byte stream's state machine, from `start` on.
+        handshake_complete: channels can be paired.
+        remote_ended: the peer has ended its output.
         live: whether the stream stays when its last channel closes.
         wake: called when output appears outside a call of the edge.
         extensions: extension messages of the stream itself, on channel 0.
@@ -273,7 +277,6 @@ class Session:
         key_pair: NoiseKeyPair,
         ephemeral_seed: bytes,
         nonce: bytes,
-        now: float,
         live: bool = True,
         noise: bool = True,
         encrypted: bool = True,
@@ -281,10 +284,13 @@ class Session:
     ) -> None:
         """Args are those of `Connection`, and ``live``."""
         self.live = live
-        self.now = now
+        self.now = 0.0
+        self.public_key = key_pair.public_key
+        self.handshake_complete = False
         self.wake: Callable[[], None] = _nothing
         self.error: Exception | None = None
         self.closed = False
+        self.remote_ended = False
         self.queued_requests = 0
         self.refused = 0
         self.dropped = 0
@@ -304,22 +310,29 @@ class Session:
         self._channel_closed = False
         self._awake = True
         self._opens_left = float(OPEN_BURST)
-        self._opens_counted_at = now
+        self._opens_counted_at = 0.0
         self._checks_capability = noise or encrypted
-        self.connection = Connection(
+        self._started = False
+        self._connect = partial(
+            Connection,
             self,
             initiator=initiator,
             key_pair=key_pair,
             ephemeral_seed=ephemeral_seed,
             nonce=nonce,
-            now=now,
             noise=noise,
             encrypted=encrypted,
             **connection_options,
         )
-        self._awake = False
 
     # --- for the edge
+
+    def start(self, now: float) -> None:
+        """The byte stream is there; the time limit of the handshake runs from now on."""
+        self.now = self._opens_counted_at = now
+        self._awake = True
+        self.connection: Connection = self._connect(now=now)
+        self._started = True
 
     def receive_data(self, data: bytes | bytearray | memoryview, now: float) -> None:
         """Take a chunk of the peer's bytes.
@@ -337,6 +350,7 @@ class Session:
         """The peer ended its output; ours ends too."""
         self.now = now
         self._awake = True
+        self.remote_ended = True
         self.connection.receive_eof(now)
         self.connection.end()
 
@@ -395,7 +409,7 @@ class Session:
 
     def end(self) -> None:
         """End our output after what is queued has been sent."""
-        if not self.closed:
+        if self._started and not self.closed:
             self.connection.end()
             self._wake()
 
@@ -423,14 +437,9 @@ class Session:
     # --- for owners
 
     @property
-    def handshake_complete(self) -> bool:
-        """Whether channels can be paired."""
-        return self.connection.handshake_complete
-
-    @property
     def remote_public_key(self) -> bytes | None:
         """The peer's static key, once known."""
-        return self.connection.remote_public_key
+        return self.connection.remote_public_key if self._started else None
 
     @property
     def channels(self) -> list[Channel]:
@@ -521,7 +530,7 @@ class Session:
             return
         self.refused += 1
         self._last_id += 1  # a refusal uses up a number of ours, as in JavaScript
-        self._send(self._last_id, CLOSE, encode_close(Close(discovery_key)))
+        self._send(self._last_id, CLOSE, encode_close(discovery_key))
         self._channel_gone()
 
     def hold(self) -> None:
@@ -551,7 +560,7 @@ class Session:
         """Send a message of the stream's own; a changed list of names goes first."""
         if self._extensions_sent != self.extensions.version:
             self._extensions_sent = self.extensions.version
-            self._send(0, OPTIONS, encode_options(Options(self.extensions.names(), False)))
+            self._send(0, OPTIONS, encode_options(self.extensions.names(), False))
         self._send(0, EXTENSION, encode_extension(extension.id, payload))
 
     # --- for the connection
@@ -563,6 +572,7 @@ class Session:
 
     def on_handshake(self) -> None:
         """The handshake is over: what was opened before it is told now."""
+        self.handshake_complete = True
         unsent, self._unsent_opens = self._unsent_opens, []
         for channel in unsent:
             if channel.local_id:
@@ -666,7 +676,7 @@ class Session:
         was_open = channel.local_id
         self._forget(channel)
         if was_open:
-            self._send(was_open, CLOSE, encode_close(Close(None)))
+            self._send(was_open, CLOSE, encode_close())
             channel.handler.on_close(None)
         self._channel_gone()
 
@@ -678,7 +688,7 @@ class Session:
         if channel in self._unsent_opens:
             self._unsent_opens.remove(channel)
         else:
-            self._send(number, CLOSE, encode_close(Close(None)))
+            self._send(number, CLOSE, encode_close())
         channel.handler.on_close(error)
         self._channel_gone()
 
@@ -726,7 +736,7 @@ class Session:
         proof = None
         if self._checks_capability:
             proof = capability(self.connection.tx, self.connection.rx, key)
-        self._send(channel.local_id, OPEN, encode_open(Open(channel.discovery_key, proof)))
+        self._send(channel.local_id, OPEN, encode_open(channel.discovery_key, proof))
 
     def _send(self, number: int, message_type: int, body: bytes) -> None:
         self.connection.send_frame(number, message_type, body)
