@@ -21,7 +21,7 @@ from nacl import bindings
 from nacl.exceptions import CryptoError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     Buffer = bytes | bytearray | memoryview
     _XorFunction = Callable[[object, object, int, bytes, int, bytes], int]
@@ -179,8 +179,6 @@ def aead_decrypt(key: bytes, nonce: bytes, sealed: bytes, associated: bytes) -> 
 # -- XSalsa20 ----------------------------------------------------------------------------------
 
 _BLOCK_BYTES: Final = 64
-_SLICE_BYTES: Final = 65536
-"""Longer input goes in slices: fresh buffers above malloc's mmap limit cost page faults."""
 
 
 class StreamCipher(Protocol):
@@ -190,6 +188,9 @@ class StreamCipher(Protocol):
 
     def process(self, data: Buffer) -> bytes:
         """Return ``data`` XORed with the next bytes of the key stream."""
+
+    def join(self, parts: Sequence[Buffer]) -> bytearray:
+        """Return the concatenated ``parts`` XORed with the next bytes of the key stream."""
 
     def apply(self, buffer: bytearray) -> None:
         """XOR ``buffer`` in place with the next bytes of the key stream."""
@@ -248,14 +249,17 @@ class SodiumXSalsa20:
 
     def process(self, data: Buffer) -> bytes:
         """Return ``data`` XORed with the next bytes of the key stream."""
-        if len(data) > _SLICE_BYTES:
-            view = memoryview(data)
-            slices = range(0, len(data), _SLICE_BYTES)
-            return b"".join([self.process(view[at : at + _SLICE_BYTES]) for at in slices])
         skip = self._position & 63
         buffer = bytearray(skip) + data
         self._xor(buffer, skip)
         return bytes(buffer)
+
+    def join(self, parts: Sequence[Buffer]) -> bytearray:
+        """Return the concatenated ``parts`` XORed with the next bytes of the key stream."""
+        skip = self._position & 63
+        buffer = bytearray().join((bytes(skip), *parts))
+        self._xor(buffer, skip)
+        return buffer
 
     def apply(self, buffer: bytearray) -> None:
         """XOR ``buffer`` in place with the next bytes of the key stream."""
@@ -290,6 +294,12 @@ class PortableXSalsa20:
     def process(self, data: Buffer) -> bytes:
         """Return ``data`` XORed with the next bytes of the key stream."""
         return self._cipher.encrypt(data)
+
+    def join(self, parts: Sequence[Buffer]) -> bytearray:
+        """Return the concatenated ``parts`` XORed with the next bytes of the key stream."""
+        buffer = bytearray().join(parts)
+        self.apply(buffer)
+        return buffer
 
     def apply(self, buffer: bytearray) -> None:
         """XOR ``buffer`` in place with the next bytes of the key stream."""
