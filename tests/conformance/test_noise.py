@@ -42,7 +42,7 @@ class Recorder:
 
     def on_handshake(self) -> None:
         ours = self.connection
-        proof = capability(ours.rx, ours.tx, self.feed_key)
+        proof = capability(ours.tx, ours.rx, self.feed_key)
         ours.send_frame(1, MessageType.OPEN, encode_open(discovery_key(self.feed_key), proof))
 
     def on_frame(self, channel: int, message_type: int, body: bytes) -> None:
@@ -106,7 +106,7 @@ def test_recorded_bytes_are_understood(case: dict[str, Any]) -> None:
         assert (channel, message_type) == (1, MessageType.OPEN)
         opened = decode_open(body)
         assert opened == Open(discovery_key(peer.feed_key), opened.capability)
-        assert verify_capability(opened.capability, ours.rx, ours.tx, peer.feed_key)
+        assert verify_capability(opened.capability, ours.tx, ours.rx, peer.feed_key)
 
 
 @pytest.mark.parametrize("case", CASES)

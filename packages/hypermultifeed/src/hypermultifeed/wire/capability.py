@@ -14,16 +14,16 @@ from hypermultifeed import crypto
 _TEXT: Final = b"hypercore capability"
 
 
-def capability(rx: bytes, tx: bytes, key: bytes) -> bytes:
+def capability(tx: bytes, rx: bytes, key: bytes) -> bytes:
     """Our proof of knowing ``key``, 32 bytes, from our two keys of the connection."""
     return crypto.blake2b_256(_TEXT + tx + key, key=rx)
 
 
-def remote_capability(rx: bytes, tx: bytes, key: bytes) -> bytes:
+def remote_capability(tx: bytes, rx: bytes, key: bytes) -> bytes:
     """The proof we expect of the peer; compare with :func:`hypermultifeed.crypto.equal`."""
-    return capability(tx, rx, key)
+    return capability(rx, tx, key)
 
 
-def verify_capability(proof: bytes | None, rx: bytes, tx: bytes, key: bytes) -> bool:
+def verify_capability(proof: bytes | None, tx: bytes, rx: bytes, key: bytes) -> bool:
     """Whether the peer's ``proof`` for ``key`` is right, in constant time; none is wrong."""
-    return crypto.equal(proof or b"", remote_capability(rx, tx, key))
+    return crypto.equal(proof or b"", remote_capability(tx, rx, key))

@@ -372,8 +372,16 @@ def decode_have(body: bytes) -> Have:
     Raises:
         RemoteProtocolError: it is malformed.
     """
-    if len(body) == 2 and body[0] == 8 and body[1] < 128:
-        return _new(Have, (body[1], 1, None, False))
+    try:
+        if body[0] == 8:
+            start = body[1]
+            offset = 2
+            if start > 127:
+                start, offset = _finish(body, 2, start)
+            if offset == len(body):  # one block, the form of every announcement
+                return _new(Have, (start, 1, None, False))
+    except (IndexError, ValueError):
+        pass
     return _decode_any_have(body)
 
 
