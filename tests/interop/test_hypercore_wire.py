@@ -464,3 +464,70 @@ async def test_switched_while_connected() -> None:
             assert (await js.call("wait", feed="f", peers=1))["length"] == 0
             await js.call("setDownloading", feed="f", value=True)
             assert (await js.call("wait", feed="f", downloaded=10))["length"] == 10
+
+
+# -- acknowledgements and extensions ----------------------------------------------------------
+
+
+async def test_javascript_acknowledges_to_us() -> None:
+    async with JsPeer("hypercore") as js, Hypercore(memory()) as core:
+        await js_feed(js, core.key)
+        indexes: asyncio.Queue[int] = asyncio.Queue()
+
+        def make(initiator: bool) -> ReplicationStream:
+            stream = core.replicate(initiator, ack=True)
+            stream.on_ack = lambda start, length: [
+                indexes.put_nowait(i) for i in range(start, start + length)
+            ]
+            return stream
+
+        async with wire(js, make, feeds=["f"], options={"live": True}):
+            await core.extend(blocks(10))
+            async with asyncio.timeout(10):
+                assert sorted([await indexes.get() for _ in range(10)]) == list(range(10))
+
+
+async def test_we_acknowledge_to_javascript() -> None:
+    async with JsPeer("hypercore") as js:
+        key = await js_feed(js)
+        await js.call("acks", feed="f")
+        async with (
+            Hypercore(memory(), key=key) as core,
+            wire(js, replicate(core), feeds=["f"], options={"live": True, "ack": True}),
+        ):
+            await js.append("f", blocks(10))
+            seen: list[int] = []
+            while len(seen) < 10:
+                event = await js.event("ack")
+                seen += range(event["start"], event["start"] + event["length"])
+            assert sorted(seen) == list(range(10))
+            assert all(core.has(i) for i in range(10))
+
+
+@any_dialler
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [("json", {"n": [1, "ü"]}), ("utf-8", "Grüße 🎈"), ("utf-8", "")],
+)
+async def test_extension_both_ways(dialler: Dialler, encoding: str, message: Any) -> None:
+    received: asyncio.Queue[Any] = asyncio.Queue()
+    async with JsPeer("hypercore") as js, Hypercore(memory()) as core:
+        await js_feed(js, core.key)
+        for name in ("a", "chat", "z"):
+            if name != "a":  # the ids differ on the two sides
+                await js.call("extension", feed="f", name=name, encoding=encoding)
+            if name != "z":
+                extension = core.register_extension(
+                    name,
+                    encoding=encoding,
+                    on_message=lambda message, _peer: received.put_nowait(message),
+                )
+        async with wire(js, replicate(core), dialler=dialler, feeds=["f"], options={"live": True}):
+            await core.append(b"so that both are known to be open")
+            await js.get("f", 0)
+            extension.broadcast(message)
+            event = await js.event("extension")
+            assert (event["name"], event["message"]) == ("chat", {"value": message})
+            assert await js.call("broadcast", feed="f", name="chat", message=message)
+            async with asyncio.timeout(10):
+                assert await received.get() == message
