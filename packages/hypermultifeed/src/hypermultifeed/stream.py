@@ -104,8 +104,8 @@ class ReplicationStream:
         key_pair: NoiseKeyPair | None = None,
         noise: bool = True,
         encrypted: bool = True,
-        handshake_timeout_s: float = 10.0,
-        timeout_s: float = 20.0,
+        handshake_timeout_s: float | None = 10.0,
+        timeout_s: float | None = 20.0,
         on_authenticate: Callable[[bytes], None] | None = None,
     ) -> None:
         """Make a stream that is not running yet.
@@ -115,8 +115,8 @@ class ReplicationStream:
             live: stay open when the last channel closes.
             key_pair: our static Noise keys; fresh ones if None.
             noise, encrypted: both sides must agree; leave them on.
-            handshake_timeout_s: how long the handshake may take, from `run` on.
-            timeout_s: how long the peer may be silent.
+            handshake_timeout_s: how long the handshake may take, from `run` on; None: for ever.
+            timeout_s: how long the peer may be silent; None: for ever.
             on_authenticate: gets the peer's static key during the handshake; raise to refuse it.
         """
         if not isinstance(initiator, bool):
@@ -130,10 +130,12 @@ class ReplicationStream:
             live=live,
             noise=noise,
             encrypted=encrypted,
-            handshake_timeout_s=handshake_timeout_s,
-            timeout_s=timeout_s,
+            handshake_timeout_s=handshake_timeout_s or 0.0,
+            timeout_s=timeout_s or 0.0,
         )
         self.error: Exception | None = None
+        self.on_ack: Callable[[int, int], None] | None = None
+        """Gets start and length of what the peer acknowledged (see ``replicate(ack=True)``)."""
         self.unsynced: dict[object, Callable[[], Awaitable[None]]] = {}
         """Storages with appends that are not durable yet; nothing is written before they are."""
         self._output = asyncio.Event()
@@ -246,7 +248,7 @@ class ReplicationStream:
             dropped=session.dropped,
         )
 
-    async def wait_handshake(self) -> bytes | None:
+    async def opened(self) -> bytes | None:
         """Wait for the end of the handshake; returns the peer's static key.
 
         Raises:
@@ -314,9 +316,12 @@ class ReplicationStream:
                 break
             session.receive_data(chunk, loop.time())
             self._output.set()
-            while session.input_paused:
-                self._room.clear()
-                await self._room.wait()
+            if session.input_paused:
+                session.connection.pause_reading()
+                while session.input_paused:
+                    self._room.clear()
+                    await self._room.wait()
+                session.connection.resume_reading(loop.time())
         session.receive_eof(loop.time())
         self._output.set()  # the writer sends what is left and ends our direction
         if self._wrote_all:

@@ -11,7 +11,6 @@ knows the key (the *capability*). The two Opens may come in either order.
 
 from __future__ import annotations
 
-import hmac
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +27,7 @@ from hypermultifeed.replication.extensions import (
     ExtensionRegistry,
     RemoteExtensions,
 )
-from hypermultifeed.wire.capability import capability, remote_capability
+from hypermultifeed.wire.capability import capability, verify_capability
 from hypermultifeed.wire.connection import Connection
 from hypermultifeed.wire.messages import (
     Cancel,
@@ -277,12 +276,13 @@ class Session:
         key_pair: NoiseKeyPair,
         ephemeral_seed: bytes,
         nonce: bytes,
+        now: float | None = None,
         live: bool = True,
         noise: bool = True,
         encrypted: bool = True,
         **connection_options: Any,
     ) -> None:
-        """Args are those of `Connection`, and ``live``."""
+        """Args are those of `Connection`, and ``live``; with ``now`` the session starts at once."""
         self.live = live
         self.now = 0.0
         self.public_key = key_pair.public_key
@@ -324,6 +324,8 @@ class Session:
             encrypted=encrypted,
             **connection_options,
         )
+        if now is not None:
+            self.start(now)
 
     # --- for the edge
 
@@ -333,6 +335,8 @@ class Session:
         self._awake = True
         self.connection: Connection = self._connect(now=now)
         self._started = True
+        if self.connection.handshake_complete:
+            self.on_handshake()  # there is none; channels can be opened at once
 
     def receive_data(self, data: bytes | bytearray | memoryview, now: float) -> None:
         """Take a chunk of the peer's bytes.
@@ -399,9 +403,7 @@ class Session:
         """
         self.now = now
         self._awake = True
-        when = self.connection.get_timer()
-        if when is not None and now >= when:
-            self.connection.handle_timer(now)
+        self.connection.handle_timer(now)
         due = [channel for channel, when in self._timers.items() if now >= when]
         for channel in due:
             del self._timers[channel]
@@ -580,11 +582,11 @@ class Session:
         for owner in list(self._owners):
             owner.on_handshake()
 
-    def on_frame(self, channel: int, type: int, body: bytes) -> None:  # noqa: A002
+    def on_frame(self, channel: int, message_type: int, body: bytes) -> None:
         """One message of the peer."""
         target = self._remote.get(channel)
-        if target is None or not target.ready or type == OPEN:
-            self._on_unpaired(channel, type, body)
+        if target is None or not target.ready or message_type == OPEN:
+            self._on_unpaired(channel, message_type, body)
             return
         handler = target.handler
         try:
@@ -592,18 +594,18 @@ class Session:
                 target._touched = True
                 self._touched.append(target)
                 handler.on_chunk_start(self.now)
-            if type == DATA:
+            if message_type == DATA:
                 handler.on_data(decode_data(body))
-            elif type == REQUEST:
+            elif message_type == REQUEST:
                 handler.on_request(decode_request(body))
-            elif type == HAVE:
+            elif message_type == HAVE:
                 handler.on_have(decode_have(body))
-            elif type == CLOSE:
+            elif message_type == CLOSE:
                 self._on_remote_close(target)
-            elif type == EXTENSION:
+            elif message_type == EXTENSION:
                 handler.on_extension(*decode_extension(body))
             else:
-                _deliver(handler, decode(type, body))
+                _deliver(handler, decode(message_type, body))
         except (FeedError, StorageError) as error:
             self._fail(target, error)
 
@@ -728,7 +730,7 @@ class Session:
         if theirs is None or key is None:
             return False
         connection = self.connection
-        return hmac.compare_digest(theirs, remote_capability(connection.tx, connection.rx, key))
+        return verify_capability(theirs, connection.tx, connection.rx, key)
 
     def _send_open(self, channel: Channel) -> None:
         key = channel.key
