@@ -6,7 +6,13 @@ nothing, so a sparse copy of a large feed stays small in memory too.
 
 from __future__ import annotations
 
-from typing import Final
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from hypermultifeed.errors import ClosedError, CorruptStorageError, StorageError
+
+if TYPE_CHECKING:
+    from hypermultifeed.disk import Disk
 
 SMALL_PAGE_SHIFT: Final = 12
 """Pages of tree, bitfield, signatures, keys: 4 KiB."""
@@ -14,12 +20,22 @@ SMALL_PAGE_SHIFT: Final = 12
 BULK_PAGE_SHIFT: Final = 14
 """Pages of ``data``: 16 KiB."""
 
+_PAGE_OVERHEAD: Final = 128  # what a page costs besides its bytes
 _COPY_ONCE_BYTES: Final = 2048  # from here on a memoryview costs less than a second copy
 
 
-def page_shift(name: str) -> int:
-    """The page size, as a shift, that suits a file of this name."""
-    return BULK_PAGE_SHIFT if name == "data" or name.endswith("/data") else SMALL_PAGE_SHIFT
+def is_bulk(name: str) -> bool:
+    """Whether a file holds blocks: large, and not worth keeping in memory once written."""
+    return name == "data" or name.endswith("/data")
+
+
+def refusal(failure: Exception) -> Exception:
+    """The error for whoever comes after the failure."""
+    if isinstance(failure, ClosedError):
+        return ClosedError(*failure.args)
+    error = StorageError(f"the storage failed and must be opened anew: {failure}")
+    error.__cause__ = failure
+    return error
 
 
 class PagedFile:
@@ -142,3 +158,295 @@ class PagedFile:
                 piece = page[start : start + size]
                 out[done : done + len(piece)] = piece
             done += size
+
+
+class Frozen(NamedTuple):
+    """What a checkpoint has to do to one file. Its pages are not changed any more.
+
+    First the file is cut to ``cut``, if that is not None; then the pages go in; then it has
+    ``size`` bytes. A file that does not ``exist`` is removed.
+    """
+
+    name: str
+    exists: bool
+    cut: int | None
+    size: int
+    pages: dict[int, bytearray]
+    page_size: int
+
+
+class PageCache:
+    """What the files of one storage share: the disk, open descriptors, counts of pages.
+
+    Attributes:
+        changed: files with changes that no checkpoint has taken yet.
+        dirty_bytes: about how much memory these changes hold.
+        closed: the error that reading raises, once there is one.
+    """
+
+    def __init__(self, disk: Disk, *, clean_pages_max: int, descriptors_max: int) -> None:
+        self.disk = disk
+        self.changed: list[StoredFile] = []
+        self.dirty_bytes = 0
+        self.closed: Exception | None = None
+        self._clean: deque[tuple[StoredFile, int]] = deque()
+        self._clean_max = clean_pages_max
+        self._opened: deque[StoredFile] = deque()
+        self._opened_max = descriptors_max
+
+    def check(self) -> None:
+        """Raise if reading is over."""
+        if self.closed is not None:
+            raise refusal(self.closed)
+
+    def read(self, file: StoredFile, offset: int, size: int) -> bytes:
+        """Bytes that must be on the disk."""
+        try:
+            descriptor = file.descriptor
+            if descriptor < 0:
+                descriptor = self._open(file)
+            data = self.disk.read(descriptor, offset, size)
+        except OSError as error:
+            raise StorageError(
+                f"cannot read: {error.strerror or error}", file=file.name, offset=offset
+            ) from error
+        if len(data) < size:
+            raise CorruptStorageError(
+                "the file has become shorter", file=file.name, offset=offset + len(data)
+            )
+        return data
+
+    def keep(self, file: StoredFile, number: int) -> None:
+        """Count a clean page; another may have to go.
+
+        First in, first out: no hit has to be recorded, which keeps reading cheap, and a page
+        that is needed again costs one read.
+        """
+        self._clean.append((file, number))
+        if len(self._clean) > self._clean_max:
+            old, page = self._clean.popleft()
+            old.forget(page)
+
+    def close_descriptor(self, file: StoredFile) -> None:
+        """Close a file's descriptor, if it has one."""
+        if file.descriptor >= 0:
+            self._opened.remove(file)
+            self.disk.close(file.descriptor)
+            file.descriptor = -1
+
+    def close(self) -> None:
+        """Close all descriptors and forget what was read and changed."""
+        for file in self._opened:
+            self.disk.close(file.descriptor)
+            file.descriptor = -1
+        self._opened.clear()
+        self._clean.clear()
+        self.changed.clear()
+
+    def _open(self, file: StoredFile) -> int:
+        descriptor = self.disk.open(file.name)
+        while len(self._opened) >= self._opened_max:
+            self.close_descriptor(self._opened[0])
+        self._opened.append(file)
+        file.descriptor = descriptor
+        return descriptor
+
+
+class StoredFile(PagedFile):
+    """A file on the disk, and over it the pages that were changed since.
+
+    The file itself changes at a checkpoint only, and a checkpoint runs in another thread: it
+    takes the changed pages (``freeze``), which are copied when they are written to meanwhile,
+    and gives them back (``thaw``) when the file holds them. Until then a page that is missing
+    from ``pages`` is, below ``_base``, as it is in the file, and zeros above.
+
+    Attributes:
+        number: what the journal calls the file.
+        defined: the use of a journal segment that knows this number.
+        descriptor: open for reading, or -1.
+    """
+
+    __slots__ = (
+        "_base",
+        "_bulk",
+        "_cache",
+        "_changed",
+        "_cut",
+        "_dirty",
+        "_frozen",
+        "defined",
+        "descriptor",
+        "number",
+    )
+
+    def __init__(
+        self, name: str, shift: int, cache: PageCache, *, number: int, size: int | None, bulk: bool
+    ) -> None:
+        super().__init__(name, shift)
+        self.exists = size is not None
+        self.size = self._base = size or 0
+        self.number = number
+        self.defined = 0
+        self.descriptor = -1
+        self._bulk = bulk
+        self._cache = cache
+        self._changed = False
+        self._cut: int | None = None
+        self._dirty: dict[int, bytearray] = {}
+        self._frozen: Frozen | None = None
+
+    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:  # noqa: D102
+        size = len(data)
+        if not self._changed:
+            self._change()
+        self.exists = True
+        start = offset & self._mask
+        stop = start + size
+        if stop <= self._mask + 1:
+            if not size:
+                return
+            number = offset >> self._shift
+            page = self._dirty.get(number)
+            if page is None:
+                page = self._writable(number)
+            length = len(page)
+            if stop > length:
+                self._cache.dirty_bytes += stop - length
+                if start > length:
+                    page.extend(bytes(start - length))
+            page[start:stop] = data
+        else:
+            self._write_across(offset, data)
+        if offset + size > self.size:
+            self.size = offset + size
+
+    def cut(self, offset: int) -> None:  # noqa: D102
+        if offset < self.size:
+            self._change()
+            super().cut(offset)
+            self._base = min(self._base, offset)
+            self._cut = offset if self._cut is None else min(self._cut, offset)
+
+    def remove(self) -> None:  # noqa: D102
+        self._change()
+        super().remove()
+        self._base = self._cut = 0
+        self._cache.close_descriptor(self)
+
+    def freeze(self) -> Frozen:
+        """Hand the changes to a checkpoint; later ones are counted anew."""
+        frozen = Frozen(self.name, self.exists, self._cut, self.size, self._dirty, self._mask + 1)
+        self._frozen = frozen
+        self._dirty = {}
+        self._cut = None
+        self._changed = False
+        return frozen
+
+    def thaw(self) -> None:
+        """The checkpoint has done what ``freeze`` returned, and it will not be undone."""
+        frozen = self._frozen
+        if frozen is None:
+            return
+        self._frozen = None
+        self._base = frozen.size if self._cut is None else min(frozen.size, self._cut)
+        for number, page in frozen.pages.items():
+            if self.pages.get(number) is page:
+                if self._bulk:
+                    del self.pages[number]
+                else:
+                    self._cache.keep(self, number)
+
+    def abandon(self) -> None:
+        """Forget everything; reading then asks the cache, which refuses."""
+        self.pages = {}
+        self._dirty = {}
+        self._frozen = None
+
+    def forget(self, number: int) -> None:
+        """Drop a page, unless it holds what the file does not."""
+        if number not in self._dirty and (self._frozen is None or number not in self._frozen.pages):
+            self.pages.pop(number, None)
+
+    def _change(self) -> None:
+        if not self._changed:
+            self._changed = True
+            self._cache.changed.append(self)
+
+    def _writable(self, number: int) -> bytearray:
+        page = self._dirty.get(number)
+        if page is not None:
+            return page
+        page = self.pages.get(number)
+        if page is None:
+            page = bytearray(self._load(number))
+        elif self._frozen is not None and number in self._frozen.pages:
+            page = bytearray(page)
+        self.pages[number] = self._dirty[number] = page
+        self._cache.dirty_bytes += len(page) + _PAGE_OVERHEAD
+        return page
+
+    def _drop(self, number: int) -> None:
+        del self.pages[number]
+        self._dirty.pop(number, None)
+
+    def _put(
+        self, page: bytearray, start: int, data: bytes | bytearray | memoryview, size: int
+    ) -> None:
+        if start + size > len(page):
+            self._cache.dirty_bytes += start + size - len(page)
+        super()._put(page, start, data, size)
+
+    def _load(self, number: int) -> bytes:
+        start = number << self._shift
+        size = min(self._base - start, self._mask + 1)
+        return self._cache.read(self, start, size) if size > 0 else b""
+
+    def _read_across(self, offset: int, size: int) -> bytes:
+        self._cache.check()
+        if offset < 0 or size < 0:
+            raise ValueError("offset and size must not be negative")
+        size = min(size, self.size - offset)
+        if size <= 0:
+            return b""
+        first = offset >> self._shift
+        last = (offset + size - 1) >> self._shift
+        if first == last:
+            return self._read_within(first, offset, size)
+        if not self.pages or not any(n in self.pages for n in range(first, last + 1)):
+            return self._read_disk(offset, size)
+        out = bytearray(size)
+        self._fill(out, offset)
+        return bytes(out)
+
+    def _read_within(self, number: int, offset: int, size: int) -> bytes:
+        page = self.pages.get(number)
+        if page is None:
+            if self._bulk:
+                return self._read_disk(offset, size)
+            page = self.pages[number] = bytearray(self._load(number))
+            self._cache.keep(self, number)
+        start = offset & self._mask
+        return bytes(page[start : start + size]).ljust(size, b"\0")
+
+    def _read_disk(self, offset: int, size: int) -> bytes:
+        there = min(self._base - offset, size)
+        if there == size:
+            return self._cache.read(self, offset, size)
+        return (self._cache.read(self, offset, there) if there > 0 else b"").ljust(size, b"\0")
+
+    def _fill(self, out: bytearray, offset: int) -> None:
+        super()._fill(out, offset)
+        page_size = self._mask + 1
+        stop = offset + len(out)
+        position = offset
+        while position < stop:  # stretches without pages come from the file, each in one read
+            number = position >> self._shift
+            after = number
+            while after << self._shift < stop and after not in self.pages:
+                after += 1
+            if after > number:
+                end = min(after << self._shift, stop)
+                out[position - offset : end - offset] = self._read_disk(position, end - position)
+                position = end
+            else:
+                position = (number << self._shift) + page_size

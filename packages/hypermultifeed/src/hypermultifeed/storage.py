@@ -20,25 +20,19 @@ Durability is a choice of two:
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+import os
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from hypermultifeed.disk import FolderDisk, check_name, make_folders
 from hypermultifeed.errors import ClosedError, StorageError, StorageLockedError
-from hypermultifeed.pager import PagedFile, page_shift
+from hypermultifeed.file_storage import FileStorage
+from hypermultifeed.lock import FolderLock
+from hypermultifeed.pager import BULK_PAGE_SHIFT, SMALL_PAGE_SHIFT, PagedFile, is_bulk
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Sequence
 
 Durability = Literal["full", "relaxed"]
-
-RESERVED_PREFIX: Final = ".hypermultifeed"
-"""Names that start so are the storage's own: its journal and its lock."""
-
-NAME_BYTES_MAX: Final = 512
-
-_NAME_PART: Final = r"(?!\.\.?(?:/|$))[A-Za-z0-9._-]+"
-_NAME: Final = re.compile(rf"(?!{re.escape(RESERVED_PREFIX)}){_NAME_PART}(?:/{_NAME_PART})*\Z")
 
 
 class Write(NamedTuple):
@@ -141,17 +135,6 @@ class StorageFactory(Protocol):
         """
 
 
-def check_name(name: str) -> str:
-    """``name``, if it may name a file of a storage.
-
-    Raises:
-        ValueError: absolute, with ``..``, with unusual characters, too long, or reserved.
-    """
-    if len(name) > NAME_BYTES_MAX or not _NAME.match(name):
-        raise ValueError(f"not a name of a file in a storage: {name[:80]!r}")
-    return name
-
-
 def memory() -> StorageFactory:
     """Storage in memory. The factory keeps the files: what it opens next finds them again."""
     return _Memory()
@@ -168,7 +151,19 @@ def files(path: str | os.PathLike[str], *, lock: bool = True) -> StorageFactory:
         lock: False only where the file system has no locks. The latest opener then owns the
             folder, and an earlier one fails at its next commit.
     """
-    raise NotImplementedError
+    root = os.path.abspath(path)
+
+    def open_folder(durability: Durability) -> FileStorage:
+        check_durability(durability)
+        disk = FolderDisk(root)
+        try:
+            make_folders(root)
+            folder_lock = FolderLock(root, locking=lock)
+        except OSError as error:
+            raise StorageError(f"cannot use {root}: {error.strerror or error}") from error
+        return FileStorage(disk, folder_lock, durability)
+
+    return open_folder
 
 
 class _Memory:
@@ -196,7 +191,9 @@ class MemoryStorage:
     def file(self, name: str) -> PagedFile:  # noqa: D102
         file = self._files.get(name)
         if file is None:
-            file = self._files[name] = PagedFile(check_name(name), page_shift(name))
+            file = self._files[name] = PagedFile(
+                check_name(name), BULK_PAGE_SHIFT if is_bulk(name) else SMALL_PAGE_SHIFT
+            )
         return file
 
     def exists(self, file: str) -> bool:  # noqa: D102
