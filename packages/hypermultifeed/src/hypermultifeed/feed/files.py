@@ -18,7 +18,8 @@ class Write(NamedTuple):
         file: name within the storage, such as ``"tree"`` or ``"ab/cd/abcd…/tree"``.
         offset: where it begins, in bytes; a gap before it reads as zeros.
         data: the bytes (``b""`` only creates the file), or None to cut the file at ``offset``,
-            which changes nothing if the file is shorter.
+            which changes nothing if the file is shorter. A memoryview must be one of bytes; it
+            is not kept.
     """
 
     file: str
@@ -26,17 +27,26 @@ class Write(NamedTuple):
     data: bytes | bytearray | memoryview | None
 
 
+class File(Protocol):
+    """A file by handle: cheaper than by name where it is read often."""
+
+    @property
+    def name(self) -> str:
+        """The name within the storage."""
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 if the file is not there."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes; fewer at the end of the file, none if it does not exist."""
+
+
 class Files(Protocol):
     """The part of a storage that a feed uses. All calls are synchronous."""
 
-    def exists(self, file: str) -> bool:
-        """Whether there is such a file."""
-
-    def size(self, file: str) -> int:
-        """Its length in bytes, 0 if it does not exist."""
-
-    def read(self, file: str, offset: int, size: int) -> bytes:
-        """Up to ``size`` bytes; fewer at the end of the file, none if it does not exist."""
+    def file(self, name: str) -> File:
+        """A handle, whether there is such a file or not; it stays right whatever is committed."""
 
     def commit(self, writes: Sequence[Write]) -> None:
         """Make all changes or none; later reads see them at once.
