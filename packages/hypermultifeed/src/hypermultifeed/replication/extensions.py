@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from hypermultifeed.codecs import resolve_codec
+from hypermultifeed.codecs import JSON_WITHOUT_NEWLINE, resolve_codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 MAX_REMOTE_EXTENSIONS: Final = 1024
 """Names of a peer that are looked at; a longer list is cut."""
-
-MAX_EXTENSION_ID: Final = MAX_REMOTE_EXTENSIONS - 1
 
 
 class ExtensionPeer(Protocol):
@@ -193,7 +191,7 @@ class RemoteExtensions:
 
 def resolve_extension_codec(encoding: str | Codec) -> Codec:
     """The codec of an extension: as for blocks, but JSON without its newline."""
-    return resolve_codec(encoding)
+    return JSON_WITHOUT_NEWLINE if encoding == "json" else resolve_codec(encoding)
 
 
 def _utf16(name: str) -> bytes:
