@@ -25,6 +25,9 @@ CHANNEL_MAX: Final = 2**27 - 1
 
 KEEP_ALIVE: Final = b"\x00"
 
+_SMALL_PART_BYTES: Final = 4096
+"""Smaller parts of a body are gathered: as objects of their own they would cost a multiple."""
+
 _HEADER_MAX: Final = CHANNEL_MAX << 4 | 15
 _LENGTH_MAX: Final = FRAME_BODY_BYTES_MAX + FRAME_VARINT_BYTES_MAX
 _TOO_LARGE: Final = "frame is larger than allowed, or shorter than its own header"
@@ -64,13 +67,22 @@ class FrameParser:
         on_frame: called with channel, type and body of each whole frame, in order.
     """
 
-    __slots__ = ("_body", "_channel", "_head", "_missing", "_on_frame", "_type")
+    __slots__ = (
+        "_channel",
+        "_head",
+        "_missing",
+        "_on_frame",
+        "_parts",
+        "_parts_size",
+        "_type",
+    )
 
     def __init__(self, on_frame: Callable[[int, int, bytes], None]) -> None:
         self._on_frame = on_frame
         self._head = b""  # an unfinished pair of varints
-        self._body = bytearray()  # an unfinished body,
-        self._missing = 0  # of which so much is missing: zero if there is none
+        self._missing = 0  # of an unfinished body; zero if there is none
+        self._parts: list[bytes | bytearray] = []  # what is there of it
+        self._parts_size = 0
         self._channel = 0
         self._type = 0
 
@@ -78,7 +90,7 @@ class FrameParser:
     def pending(self) -> int:
         """Bytes received of a frame that is not whole yet; zero between frames."""
         if self._missing:
-            return len(self._body) + 1
+            return self._parts_size + 1
         return len(self._head)
 
     def feed(self, chunk: bytes) -> None:
@@ -115,29 +127,39 @@ class FrameParser:
                     continue
             stop = body + length
             if stop > end:
-                self._start_body(header, chunk, body, stop - end)
+                self._start_body(header, chunk[body:], stop - end)
                 return
             on_frame(header >> 4, header & 15, chunk[body:stop])
             offset = stop
 
-    def _start_body(self, header: int, chunk: bytes, offset: int, missing: int) -> None:
+    def _start_body(self, header: int, body: bytes, missing: int) -> None:
         self._channel = header >> 4
         self._type = header & 15
-        self._body = bytearray(memoryview(chunk)[offset:])
         self._missing = missing
+        self._add(body)
 
     def _feed_body(self, chunk: bytes) -> int:
         missing = self._missing
         if len(chunk) < missing:
-            self._body += chunk
             self._missing = missing - len(chunk)
+            self._add(chunk)
             return len(chunk)
-        self._body += memoryview(chunk)[:missing]
-        body = bytes(self._body)
-        self._body = bytearray()
         self._missing = 0
+        body = b"".join((*self._parts, memoryview(chunk)[:missing]))
+        self._parts.clear()
+        self._parts_size = 0
         self._on_frame(self._channel, self._type, body)
         return missing
+
+    def _add(self, part: bytes) -> None:
+        self._parts_size += len(part)
+        parts = self._parts
+        if len(part) >= _SMALL_PART_BYTES:
+            parts.append(part)
+        elif parts and isinstance(parts[-1], bytearray):
+            parts[-1] += part
+        else:
+            parts.append(bytearray(part))
 
 
 def _read_heads(chunk: bytes, offset: int) -> tuple[int, int, int] | None:
