@@ -1,0 +1,273 @@
+"""What all verbs share: opening the folder, errors as sentences with exit codes, output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+from rich.console import Console
+
+from hypermultifeed.core_names import decode_name_file
+from hypermultifeed.errors import (
+    BlockTooLargeError,
+    CapabilityError,
+    CorruptStorageError,
+    FeedError,
+    HypermultifeedError,
+    NotWritableError,
+    ReplicationError,
+    StorageError,
+    StorageLockedError,
+)
+from hypermultifeed.keys import parse_key
+from hypermultifeed.multifeed import Multifeed
+from hypermultifeed.storage import files
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+
+    from hypermultifeed.hypercore import Hypercore
+
+LOCK_PATIENCE_S: Final = 3.0
+"""How long a verb waits for another process to let go of the folder: `append` during `tail -f`."""
+
+LOCK_RETRY_S: Final = 0.05
+
+FEED_PREFIX_MIN: Final = 4
+"""Hex digits of a key that name a feed."""
+
+NAME_BYTES_MAX: Final = 256
+
+PERSIST_NAME: Final = re.compile(rb"@multifeed:([0-9a-f]{64}):@multifeed:persist")
+
+T = TypeVar("T")
+
+EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (StorageLockedError, 4),
+    (CorruptStorageError, 5),
+    (StorageError, 3),
+    (FeedError, 6),
+    (ReplicationError, 7),
+    (HypermultifeedError, 1),
+    (OSError, 7),
+)
+"""The first class that fits decides."""
+
+ADVICE: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (StorageLockedError, "wait for it, or end it, then try again"),
+    (CorruptStorageError, "run `hypermultifeed doctor` to see what is left"),
+    (BlockTooLargeError, "split it into smaller blocks"),
+    (NotWritableError, "append with `--writer NAME` to a feed of your own"),
+    (CapabilityError, "compare the key on both sides with `hypermultifeed key`"),
+    (ConnectionRefusedError, "is `hypermultifeed share` running there, on that port?"),
+    (TimeoutError, "is the address right, and the peer awake?"),
+)
+
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Where remarks and progress go."""
+
+
+class CodedGroup(click.Group):
+    """A group whose verbs may raise any error of the library, or OSError from a socket."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; turn errors into a sentence and an exit code, Ctrl-C into 130."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # `| head` has had enough; click ends quietly
+        except (HypermultifeedError, OSError) as error:
+            code = getattr(error, "code", None)
+            say(f"Error: {describe(error)}{f' [{code}]' if code else ''}")
+            ctx.exit(next(exit_code for kind, exit_code in EXIT_CODES if isinstance(error, kind)))
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+def describe(error: Exception) -> str:
+    """The error as a sentence, with advice where there is some."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, HypermultifeedError):
+        text = error.strerror
+    cause = error.__cause__
+    if isinstance(error, ReplicationError) and isinstance(cause, Exception):
+        return f"{text}: {describe(cause)}"
+    advice = next((said for kind, said in ADVICE if isinstance(error, kind)), None)
+    return f"{text}; {advice}" if advice else text
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a verb's coroutine. Of several errors at once the first is raised."""
+    try:
+        asyncio.run(work)
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
+
+
+# --- the folder -----------------------------------------------------------------------------------
+
+
+class Opened:
+    """An open multifeed, and how its feeds are called here."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self.multi = Multifeed(folder, key=key, value_encoding="binary")
+        self._events = self.multi.events()  # before ready(): the stored feeds are said then
+        self._names: dict[bytes, str] = {}
+
+    def feeds(self) -> list[tuple[str, Hypercore]]:
+        """All feeds with their names, in order of arrival."""
+        for event in self._events.fetch():
+            self._names[event.feed.key] = event.name
+        return [(self._names.get(feed.key, "?"), feed) for feed in self.multi.feeds()]
+
+    def selected(self, feed: str | None) -> list[tuple[str, Hypercore]]:
+        """The feeds that a FEED argument means: all, by name, or by how the key begins.
+
+        Raises:
+            click.ClickException: none, or several.
+        """
+        named = self.feeds()
+        if feed is None:
+            return named
+        found = [pair for pair in named if pair[0] == feed]
+        if not found and len(feed) >= FEED_PREFIX_MIN:
+            found = [pair for pair in named if pair[1].key.hex().startswith(feed.lower())]
+        if len(found) == 1:
+            return found
+        known = ", ".join(printable(name) for name, _ in named) or "none"
+        raise click.ClickException(
+            f"{'several feeds are' if found else 'no feed is'} called {printable(feed)};"
+            f" there are: {known}"
+        )
+
+
+@asynccontextmanager
+async def opened(context: click.Context) -> AsyncIterator[Opened]:
+    """The multifeed in the folder that the options name."""
+    folder, root_key = context.obj
+    async with opened_in(Path(folder), root_key) as here:
+        yield here
+
+
+@asynccontextmanager
+async def opened_in(folder: Path, root_key: str | None) -> AsyncIterator[Opened]:
+    """Open a multifeed that exists.
+
+    Raises:
+        click.ClickException: there is none, or there are several and no key says which.
+    """
+    key = root_key_of(await patiently(lambda: root_keys(folder)), folder, root_key)
+    async with opened_as(folder, key) as here:
+        yield here
+
+
+@asynccontextmanager
+async def opened_as(folder: Path, key: bytes) -> AsyncIterator[Opened]:
+    """Open or create the multifeed of this root key; its values are bytes."""
+
+    async def ready() -> Opened:
+        here = Opened(folder, key)
+        try:
+            await here.multi.ready()
+        except BaseException:
+            await here.multi.close()
+            raise
+        return here
+
+    here = await patiently(ready)
+    try:
+        yield here
+    finally:
+        await here.multi.close()
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again for a while when another process has the folder."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LOCK_PATIENCE_S
+    while True:
+        try:
+            return await attempt()
+        except StorageLockedError:
+            if loop.time() > deadline:
+                raise
+        await asyncio.sleep(LOCK_RETRY_S)
+
+
+async def root_keys(folder: Path) -> list[bytes]:
+    """The root keys of the multifeeds in a folder.
+
+    The core in which a multifeed keeps its list of feeds has a name that holds the root key, and
+    corestore writes names down (multifeed's index.js, corestore's index.js).
+    """
+    if not folder.is_dir():  # noqa: ASYNC240 - nothing else runs yet
+        return []
+    storage = files(folder)("relaxed")
+    try:
+        names = [file for file in storage.list_files() if file.endswith("/name")]
+        contents = [storage.read(name, 0, NAME_BYTES_MAX) for name in names]
+    finally:
+        await storage.close()
+    texts = [decode_name_file(content) or b"" for content in contents]
+    found = [match for text in texts if (match := PERSIST_NAME.fullmatch(text))]
+    return sorted(bytes.fromhex(match[1].decode()) for match in found)
+
+
+def root_key_of(found: Sequence[bytes], folder: Path, root_key: str | None) -> bytes:
+    """The key to open a folder with: the one that is asked for, or the only one there."""
+    if root_key is not None:
+        wanted = parsed_key(root_key)
+        if wanted in found:
+            return wanted
+        raise click.ClickException(f"{folder} holds no multifeed of that key")
+    if not found:
+        raise click.ClickException(
+            f"{folder} holds no multifeed; make one with `hypermultifeed create`, or fetch a"
+            " peer's with `hypermultifeed clone`"
+        )
+    if len(found) > 1:
+        raise click.ClickException(f"{folder} holds {len(found)} multifeeds; say --root-key")
+    return found[0]
+
+
+def parsed_key(text: str) -> bytes:
+    """A key from hex; its text never appears in a message."""
+    try:
+        return parse_key(text.strip())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+# --- output ---------------------------------------------------------------------------------------
+
+
+def say_json(value: object) -> None:
+    """One JSON value on a line of its own."""
+    click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def say(text: str) -> None:
+    """A remark."""
+    click.echo(text, err=True)
+
+
+def printable(text: str) -> str:
+    """Text that came from elsewhere, safe for a terminal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def show(renderable: object) -> None:
+    """A table on standard output; as wide as it needs where that is no terminal."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=200)
+    console.print(renderable)
