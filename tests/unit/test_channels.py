@@ -169,7 +169,7 @@ def test_messages_reach_the_handler_between_start_and_end_of_the_chunk() -> None
 
 
 def test_nothing_is_sent_on_a_channel_that_only_we_opened() -> None:
-    a, b = pair()
+    a, _b = pair()
     channel = a.open(KEY, Recorder())
     a.data_to_send()
     channel.send(MessageType.HAVE, encode_have(0))
@@ -356,6 +356,7 @@ def test_a_guard_keeps_a_stream_from_ending() -> None:
     assert b.ended
     assert not a.ended
     a.release()
+    pump(a, b)
     assert a.ended
 
 
@@ -407,7 +408,7 @@ def test_timers_of_channels_fire_once_at_their_time() -> None:
 
 
 def test_output_above_the_limit_makes_uploads_wait_for_the_drain() -> None:
-    a, b, left, _ = opened()
+    a, _b, left, _ = opened()
     channel = left.channel
     while not channel.output_full:
         channel.send(MessageType.DATA, encode_data(0, bytes(100_000)))

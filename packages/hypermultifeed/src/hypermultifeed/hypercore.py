@@ -261,7 +261,7 @@ class Hypercore:
         self._sync = FeedSync(
             log,
             whole=not self.sparse,
-            observer=_CoreObserver(self),
+            observer=_CoreObserver(self._publisher.publish),
             randbelow=secrets.randbelow,
             allow_push=self._allow_push,
             on_write=self._on_write,
@@ -389,7 +389,7 @@ class Hypercore:
     async def get(
         self,
         index: int,
-        wait: bool = True,  # noqa: FBT001, FBT002 - positional in the documented interface
+        wait: bool = True,
         timeout_s: float | None = None,
         *,
         if_available: bool | None = None,
@@ -415,7 +415,7 @@ class Hypercore:
                 raise IndexError("blocks are numbered from 0")
             if not wait:
                 raise BlockMissingError(f"block {index} is not here", key=self.key, index=index)
-            await self._fetch(index, timeout_s, if_available)
+            await self._fetch(index, timeout_s, if_available=if_available)
         codec = self.value_encoding if value_encoding is None else resolve_codec(value_encoding)
         return codec.decode(log.get(index))
 
@@ -466,9 +466,7 @@ class Hypercore:
             await self._wait(lambda done: sync.grow(least, _now(), done, if_available=only))
         return log.length
 
-    async def seek(
-        self, byte_offset: int, *, if_available: bool | None = None
-    ) -> tuple[int, int]:
+    async def seek(self, byte_offset: int, *, if_available: bool | None = None) -> tuple[int, int]:
         """The block that holds a byte of the core, and the byte's place in it.
 
         Raises:
@@ -518,7 +516,7 @@ class Hypercore:
             if index < ahead:
                 await self._fetch_run(index, ahead)
             else:
-                await self._fetch(index, None, False)
+                await self._fetch(index, None, if_available=False)
                 ahead = index + 1
             blocks = log.get_run(index, ahead)
             index = ahead
@@ -593,10 +591,25 @@ class Hypercore:
             "ack": ack,
         }
         if not stream.session.opened(self.discovery_key):
-            stream.session.attach(
-                _CoreReplication(self, stream, channel_options, on_authenticate)
-            )
+            stream.session.attach(_CoreReplication(self, stream, channel_options, on_authenticate))
         return stream
+
+    def join(self, stream: ReplicationStream, **options: Any) -> None:
+        """Open the core's channel on ``stream``, unless it is open; see `replicate`."""
+        session = stream.session
+        if session.closed or session.opened(self.discovery_key):
+            return
+        self._streams[stream] = None
+        if self._synced < self._commits:
+            assert self._storage is not None
+            stream.unsynced[self] = self._storage.sync
+        peer = self._syncing.peer(**options)
+        peer.stream = stream
+        session.open(self.key, peer)
+
+    def part(self, stream: ReplicationStream) -> None:
+        """Forget a stream that is over."""
+        self._streams.pop(stream, None)
 
     @property
     def peers(self) -> list[FeedPeer]:
@@ -631,7 +644,7 @@ class Hypercore:
     def set_downloading(self, downloading: bool) -> None:
         """Start or stop asking, all present and later peers."""
         self._downloading = downloading
-        self._syncing.set_downloading(downloading, _now())
+        self._syncing.set_downloading(_now(), downloading=downloading)
 
     def register_extension(
         self,
@@ -700,9 +713,9 @@ class Hypercore:
             for batch in batches:
                 try:
                     self._commit_together(log, [batch])
-                except Exception as error:  # noqa: BLE001 - raised by whoever appended it
+                except Exception as error:  # raised by whoever appended it
                     batch.error = error
-        except Exception as error:  # noqa: BLE001 - raised by everyone who appended
+        except Exception as error:  # raised by everyone who appended
             for batch in batches:
                 batch.error = error
 
@@ -737,9 +750,7 @@ class Hypercore:
             if length > announced:
                 sync.appended(announced, length - announced, _now())
 
-    async def _fetch(
-        self, index: int, timeout_s: float | None, if_available: bool | None
-    ) -> None:
+    async def _fetch(self, index: int, timeout_s: float | None, if_available: bool | None) -> None:
         sync = self._syncing
         only = self._if_available if if_available is None else if_available
         try:
@@ -810,39 +821,31 @@ class _CoreReplication(SessionOwner):
         self._options = options
         self._authenticate = on_authenticate
         if on_authenticate is None:
-            self._open()
+            core.join(stream, **options)
 
     def on_handshake(self) -> None:
         if self._authenticate is None or self._core.closed:
             return
         authenticate, self._authenticate = self._authenticate, None
         if authenticate(self._core.key, self._stream.remote_public_key):
-            self._open()
+            self._core.join(self._stream, **self._options)
         else:
             self._stream.session.refuse(self._core.discovery_key)
 
+    def on_remote_open(self, discovery_key: bytes) -> bool:
+        # The handshake is over before the peer can open anything, so this came later.
+        return self._authenticate is not None and discovery_key == self._core.discovery_key
+
     def on_close(self, error: Exception | None) -> None:
         del error
-        self._core._streams.pop(self._stream, None)
-
-    def _open(self) -> None:
-        session, core = self._stream.session, self._core
-        if session.closed or session.opened(core.discovery_key):
-            return
-        core._streams[self._stream] = None
-        if core._synced < core._commits:
-            assert core._storage is not None
-            self._stream.unsynced[core] = core._storage.sync
-        peer = core._syncing.peer(**self._options)
-        peer.stream = self._stream
-        session.open(core.key, peer)
+        self._core.part(self._stream)
 
 
 class _CoreObserver(Observer):
     """Turns what happens below into events."""
 
-    def __init__(self, core: Hypercore) -> None:
-        self._publish = core._publisher.publish
+    def __init__(self, publish: Callable[[CoreEvent], None]) -> None:
+        self._publish = publish
 
     def on_peer_added(self, peer: FeedPeer) -> None:
         self._publish(PeerAdded(peer))

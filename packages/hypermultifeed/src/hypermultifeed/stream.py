@@ -41,7 +41,7 @@ _log = logging.getLogger("hypermultifeed.stream")
 class Reader(Protocol):
     """The part of `asyncio.StreamReader` that is used."""
 
-    async def read(self, n: int = -1, /) -> bytes:
+    async def read(self, n: int = -1, /) -> bytes | bytearray:
         """Some bytes, at most ``n``; empty at the end."""
 
 
@@ -150,7 +150,7 @@ class ReplicationStream:
         self._feeds: deque[Sequence[Hypercore]] = deque()
         self._feeds_waiters: deque[asyncio.Future[None]] = deque()
         self.session.wake = self._output.set
-        self.session.attach(_StreamOwner(self, on_authenticate))
+        self.session.attach(_StreamOwner(self._shaken, on_authenticate))
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "running" if self._started else "new"
@@ -168,7 +168,8 @@ class ReplicationStream:
             ReplicationError: the peer broke the protocol, was silent, or vanished.
             OSError: the socket failed.
         """
-        if self._started:
+        if self._started or self.closed:
+            writer.close()
             raise LocalProtocolError("a replication stream runs once")
         self._started = True
         self._loop = asyncio.get_running_loop()
@@ -304,7 +305,7 @@ class ReplicationStream:
     async def _guard(self, work: Awaitable[None]) -> None:
         try:
             await work
-        except Exception as error:  # noqa: BLE001 - an error ends this stream, not its siblings
+        except Exception as error:  # an error ends this stream, not its siblings
             self._finish(error)
 
     async def _read(self, reader: Reader) -> None:
@@ -316,11 +317,10 @@ class ReplicationStream:
                 break
             session.receive_data(chunk, loop.time())
             self._output.set()
-            if session.input_paused:
+            while session.input_paused:
                 session.connection.pause_reading()
-                while session.input_paused:
-                    self._room.clear()
-                    await self._room.wait()
+                self._room.clear()
+                await self._room.wait()
                 session.connection.resume_reading(loop.time())
         session.receive_eof(loop.time())
         self._output.set()  # the writer sends what is left and ends our direction
@@ -365,7 +365,7 @@ class ReplicationStream:
         try:
             if when is not None and when <= loop.time():
                 self.session.handle_timer(loop.time())
-        except Exception as error:  # noqa: BLE001 - as in _guard
+        except Exception as error:  # as in _guard
             self._finish(error)
         else:
             self._output.set()
@@ -404,9 +404,9 @@ class _StreamOwner(SessionOwner):
     """The stream's own interest in its session."""
 
     def __init__(
-        self, stream: ReplicationStream, on_authenticate: Callable[[bytes], None] | None
+        self, shaken: asyncio.Event, on_authenticate: Callable[[bytes], None] | None
     ) -> None:
-        self._stream = stream
+        self._shaken = shaken
         self._on_authenticate = on_authenticate
 
     def on_authenticate(self, remote_public_key: bytes) -> None:
@@ -414,7 +414,7 @@ class _StreamOwner(SessionOwner):
             self._on_authenticate(remote_public_key)
 
     def on_handshake(self) -> None:
-        self._stream._shaken.set()
+        self._shaken.set()
 
 
 class _Pipe:
@@ -427,7 +427,7 @@ class _Pipe:
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
 
-    async def read(self, _n: int = -1, /) -> bytes:
+    async def read(self, _n: int = -1, /) -> bytes | bytearray:
         while not self._chunks:
             if self._ended:
                 return b""
@@ -482,7 +482,7 @@ async def link(a: ReplicationStream, b: ReplicationStream) -> None:
     async def run(stream: ReplicationStream, reader: _Pipe, writer: _Pipe) -> None:
         try:
             await stream.run(reader, writer)
-        except Exception as error:  # noqa: BLE001 - raised below
+        except Exception as error:  # raised below
             errors.append(error)
         finally:
             reader.close()

@@ -187,11 +187,11 @@ class Channel:
         local_id, remote_id: numbers of our and the peer's end, 0 while not open.
         ready: both ends are open and the peer has proved that it knows the key.
         handler: who gets the messages.
+        touched: the chunk being read had something for it.
     """
 
     __slots__ = (
         "_session",
-        "_touched",
         "discovery_key",
         "handler",
         "key",
@@ -199,11 +199,12 @@ class Channel:
         "ready",
         "remote_capability",
         "remote_id",
+        "touched",
     )
 
     def __init__(self, session: Session, discovery_key: bytes) -> None:
         self._session = session
-        self._touched = False
+        self.touched = False
         self.discovery_key = discovery_key
         self.handler: ChannelHandler = _IGNORE
         self.key: bytes | None = None
@@ -225,7 +226,7 @@ class Channel:
     def send(self, message_type: int, body: bytes) -> None:
         """Send one message; nothing happens unless both ends are open."""
         if self.ready:
-            self._session._send(self.local_id, message_type, body)
+            self._session.send_frame(self.local_id, message_type, body)
 
     def send_extension(self, extension_id: int, payload: bytes) -> None:
         """Send an extension message with our own number for it."""
@@ -233,15 +234,15 @@ class Channel:
 
     def close(self, error: Exception | None = None) -> None:
         """Close our end and forget the channel; ``on_close(error)`` is called if it was open."""
-        self._session._close_channel(self, error)
+        self._session.close_channel(self, error)
 
     def set_timer(self, when: float | None) -> None:
         """Have ``on_timer`` called at ``when`` (seconds of the session's clock); None: never."""
-        self._session._set_timer(self, when)
+        self._session.set_timer(self, when)
 
     def wait_for_drain(self) -> None:
         """Have ``on_drain`` called once output has room again."""
-        self._session._blocked[self] = None
+        self._session.blocked[self] = None
 
     @property
     def output_full(self) -> bool:
@@ -265,6 +266,7 @@ class Session:
         extensions: extension messages of the stream itself, on channel 0.
         now: the time of the edge's last call.
         queued_requests: requests of the peer that wait for room in the output.
+        blocked: channels that wait for room in the output, in turn.
         refused: Opens of the peer that were refused.
         dropped: messages that belonged to no open channel.
     """
@@ -304,7 +306,7 @@ class Session:
         self._unsent_opens: list[Channel] = []
         self._touched: list[Channel] = []
         self._timers: dict[Channel, float] = {}
-        self._blocked: dict[Channel, None] = {}
+        self.blocked: dict[Channel, None] = {}
         self._last_id = 0
         self._guards = 0
         self._channel_closed = False
@@ -360,6 +362,8 @@ class Session:
 
     def data_to_send(self) -> bytes | bytearray:
         """Everything that waits to be sent, encrypted; empty if nothing."""
+        if self._channel_closed:
+            self._maybe_end()
         self._awake = False
         return self.connection.data_to_send()
 
@@ -376,14 +380,14 @@ class Session:
     @property
     def input_paused(self) -> bool:
         """Whether the peer has asked for so much that nothing more should be read for now."""
-        return self.queued_requests > MAX_QUEUED_REQUESTS and bool(self._blocked)
+        return self.queued_requests > MAX_QUEUED_REQUESTS and bool(self.blocked)
 
     def drained(self, now: float) -> None:
         """The output has been handed on; uploads that waited for room go on, in turn."""
         self.now = now
-        while self._blocked and self.connection.output_size < OUTPUT_LOW:
-            channel = next(iter(self._blocked))
-            del self._blocked[channel]
+        while self.blocked and self.connection.output_size < OUTPUT_LOW:
+            channel = next(iter(self.blocked))
+            del self.blocked[channel]
             if channel.ready:
                 channel.handler.on_drain(now)
 
@@ -426,7 +430,7 @@ class Session:
         self._remote.clear()
         self._half_open.clear()
         self._timers.clear()
-        self._blocked.clear()
+        self.blocked.clear()
         self._touched.clear()
         for channel in channels:
             if channel.local_id:
@@ -532,7 +536,7 @@ class Session:
             return
         self.refused += 1
         self._last_id += 1  # a refusal uses up a number of ours, as in JavaScript
-        self._send(self._last_id, CLOSE, encode_close(discovery_key))
+        self.send_frame(self._last_id, CLOSE, encode_close(discovery_key))
         self._channel_gone()
 
     def hold(self) -> None:
@@ -543,7 +547,7 @@ class Session:
         """Undo one `hold`."""
         assert self._guards > 0
         self._guards -= 1
-        self._maybe_end()
+        self._wake()
 
     def register_extension(
         self,
@@ -562,8 +566,37 @@ class Session:
         """Send a message of the stream's own; a changed list of names goes first."""
         if self._extensions_sent != self.extensions.version:
             self._extensions_sent = self.extensions.version
-            self._send(0, OPTIONS, encode_options(self.extensions.names(), False))
-        self._send(0, EXTENSION, encode_extension(extension.id, payload))
+            self.send_frame(0, OPTIONS, encode_options(self.extensions.names(), ack=False))
+        self.send_frame(0, EXTENSION, encode_extension(extension.id, payload))
+
+    # --- for channels
+
+    def send_frame(self, number: int, message_type: int, body: bytes) -> None:
+        """Send one message with our number ``number``."""
+        self.connection.send_frame(number, message_type, body)
+        if not self._awake:
+            self._wake()
+
+    def close_channel(self, channel: Channel, error: Exception | None) -> None:
+        """Close our end of ``channel``, if it is open."""
+        number = channel.local_id
+        if not number or self.closed:
+            return
+        self._forget(channel)
+        if channel in self._unsent_opens:
+            self._unsent_opens.remove(channel)
+        else:
+            self.send_frame(number, CLOSE, encode_close())
+        channel.handler.on_close(error)
+        self._channel_gone()
+
+    def set_timer(self, channel: Channel, when: float | None) -> None:
+        """Call the channel's ``on_timer`` at ``when``; None: never."""
+        if when is None:
+            self._timers.pop(channel, None)
+        elif channel.ready:
+            self._timers[channel] = when
+            self._wake()
 
     # --- for the connection
 
@@ -590,8 +623,8 @@ class Session:
             return
         handler = target.handler
         try:
-            if not target._touched:
-                target._touched = True
+            if not target.touched:
+                target.touched = True
                 self._touched.append(target)
                 handler.on_chunk_start(self.now)
             if message_type == DATA:
@@ -678,20 +711,8 @@ class Session:
         was_open = channel.local_id
         self._forget(channel)
         if was_open:
-            self._send(was_open, CLOSE, encode_close())
+            self.send_frame(was_open, CLOSE, encode_close())
             channel.handler.on_close(None)
-        self._channel_gone()
-
-    def _close_channel(self, channel: Channel, error: Exception | None) -> None:
-        number = channel.local_id
-        if not number or self.closed:
-            return
-        self._forget(channel)
-        if channel in self._unsent_opens:
-            self._unsent_opens.remove(channel)
-        else:
-            self._send(number, CLOSE, encode_close())
-        channel.handler.on_close(error)
         self._channel_gone()
 
     def _forget(self, channel: Channel) -> None:
@@ -699,7 +720,7 @@ class Session:
         self._half_open.pop(channel.discovery_key, None)
         self._remote.pop(channel.remote_id, None)
         self._timers.pop(channel, None)
-        self._blocked.pop(channel, None)
+        self.blocked.pop(channel, None)
         channel.local_id = channel.remote_id = 0
         channel.ready = False
 
@@ -719,7 +740,7 @@ class Session:
     def _end_chunk(self, now: float) -> None:
         touched, self._touched = self._touched, []
         for channel in touched:
-            channel._touched = False
+            channel.touched = False
             self._guarded(channel, channel.handler.on_chunk_end, now)
 
     def _verified(self, channel: Channel) -> bool:
@@ -738,32 +759,21 @@ class Session:
         proof = None
         if self._checks_capability:
             proof = capability(self.connection.tx, self.connection.rx, key)
-        self._send(channel.local_id, OPEN, encode_open(channel.discovery_key, proof))
-
-    def _send(self, number: int, message_type: int, body: bytes) -> None:
-        self.connection.send_frame(number, message_type, body)
-        if not self._awake:
-            self._wake()
+        self.send_frame(channel.local_id, OPEN, encode_open(channel.discovery_key, proof))
 
     def _wake(self) -> None:
         if not self._awake:
             self._awake = True
             self.wake()
 
-    def _set_timer(self, channel: Channel, when: float | None) -> None:
-        if when is None:
-            self._timers.pop(channel, None)
-        elif channel.ready:
-            self._timers[channel] = when
-            self._wake()
-
     def _channel_gone(self) -> None:
         self._channel_closed = True
-        self._maybe_end()
+        self._wake()
 
     def _maybe_end(self) -> None:
-        if self._channel_closed and not (self.live or self._guards or self._channels):
-            self.end()
+        # Only when output is taken: who closed a channel may be about to open another one.
+        if not (self.live or self._guards or self._channels):
+            self.connection.end()
 
 
 def _deliver(handler: ChannelHandler, message: object) -> None:

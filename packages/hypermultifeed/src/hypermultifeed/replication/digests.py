@@ -50,7 +50,7 @@ class ExpectedNodes:
             return 1, node
         digest = 0
         bit = 2
-        path = []
+        path: list[int] = []
         for _ in range(MAX_DEPTH):
             below = ~node & (node + 1)
             sibling = node ^ (below << 1)

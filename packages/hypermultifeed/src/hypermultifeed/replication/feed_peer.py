@@ -8,7 +8,6 @@ connection along.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -377,9 +376,7 @@ class FeedPeer(ChannelHandler):
         index = data.index
         anchor = self._late.pop(index, None)
         if (anchor is not None or self.sync.allow_push) and not self.log.has(index):
-            if anchor is None or anchor < 0 or self.log.has_tree_node(anchor):
-                return True
-            return False
+            return anchor is None or anchor < 0 or self.log.has_tree_node(anchor)
         if self.log.has(index):
             self.stats.duplicate_blocks += 1
             return False
@@ -507,7 +504,7 @@ class FeedPeer(ChannelHandler):
         if not self._proofs:
             self._progress_at = now
         self._proofs[index] = now
-        self.channel.send(REQUEST, encode_request(index, byte_offset, True, digest))
+        self.channel.send(REQUEST, encode_request(index, byte_offset, hash_only=True, nodes=digest))
         self.arm(now)
 
     def _ask(self, index: int, now: float) -> None:
@@ -518,7 +515,7 @@ class FeedPeer(ChannelHandler):
             digest = self.log.digest(index)
         self._in_flight[index] = (anchor, now)
         self.sync.requested[index] = self
-        self.channel.send(REQUEST, encode_request(index, 0, False, digest))
+        self.channel.send(REQUEST, encode_request(index, nodes=digest))
 
     def _ask_range(
         self, start: int, stop: int, room: int, now: float, *, linear: bool = False
@@ -753,7 +750,7 @@ class FeedPeer(ChannelHandler):
     # --- options and switches
 
     def send_options(self) -> None:
-        """Tell our extensions and whether we want acknowledgements, if there is anything to tell."""
+        """Tell our extensions, and whether we want acknowledgements, if there is any to tell."""
         extensions = self.sync.extensions
         if self.opened and (self.ack or extensions.version):
             self.channel.send(OPTIONS, encode_options(extensions.names(), self.ack))
@@ -769,7 +766,7 @@ class FeedPeer(ChannelHandler):
                 # JavaScript peers forget what they wanted when told, and ask again later.
             self._send_status()
 
-    def set_downloading(self, downloading: bool, now: float) -> None:
+    def set_downloading(self, now: float, *, downloading: bool) -> None:
         """Start or stop asking."""
         if downloading != self.downloading:
             self.downloading = downloading
@@ -796,7 +793,7 @@ class FeedPeer(ChannelHandler):
                 self.arm(now)
                 return
         elif not self.was_downloader:
-            self.channel.send(STATUS, encode_status(False, False))
+            self.channel.send(STATUS, encode_status(uploading=False, downloading=False))
         self.channel.close()
 
     def _has_all(self, now: float) -> bool:

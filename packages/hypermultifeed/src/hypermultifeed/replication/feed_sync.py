@@ -172,11 +172,11 @@ class FeedSync:
         for peer in list(self.peers):
             peer.set_uploading(uploading)
 
-    def set_downloading(self, downloading: bool, now: float) -> None:
+    def set_downloading(self, now: float, *, downloading: bool) -> None:
         """Start or stop asking every peer."""
         self.now = now
         for peer in list(self.peers):
-            peer.set_downloading(downloading and self.fork is None, now)
+            peer.set_downloading(now, downloading=downloading and self.fork is None)
 
     # --- demands
 
@@ -416,7 +416,7 @@ class FeedSync:
     def _quarantine(self, peer: FeedPeer, error: ForkError, now: float) -> None:
         self.fork = self.fork or error
         self.observer.on_fork(peer, error)
-        self.set_downloading(False, now)
+        self.set_downloading(now, downloading=False)
 
     def _extensions_changed(self) -> None:
         for peer in self.peers:
