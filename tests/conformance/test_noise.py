@@ -57,15 +57,13 @@ def pair(role: dict[str, str], name: str) -> NoiseKeyPair:
 
 def make_peers(case: dict[str, Any]) -> dict[str, Recorder]:
     feed_key = bytes.fromhex(case["feedKey"])
-    return {
-        role: Recorder(case[role], feed_key, initiator=role == "initiator") for role in ROLES
-    }
+    return {role: Recorder(case[role], feed_key, initiator=role == "initiator") for role in ROLES}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_recorded_session_is_replayed(case: dict[str, Any]) -> None:
     peers = make_peers(case)
-    sent = {role: b"" for role in ROLES}
+    sent = dict.fromkeys(ROLES, b"")
     for message in case["messages"]:
         if "plain" in message:
             break

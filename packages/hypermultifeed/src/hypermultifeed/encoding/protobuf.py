@@ -93,6 +93,9 @@ class Fields:
         return self._many.get(field, [])
 
     def _read(self, data: bytes, offset: int, field: int, kind: Kind) -> int:
+        if kind is Kind.BOOL and offset == len(data):
+            self._numbers[field] = 0  # JS takes a flag whose value is cut off for false
+            return offset
         number, offset = varint.decode(data, offset)
         if kind is Kind.UINT or kind is Kind.BOOL:
             self._numbers[field] = number
