@@ -315,6 +315,7 @@ class Session:
         self._opens_counted_at = 0.0
         self._checks_capability = noise or encrypted
         self._started = False
+        self._early: list[tuple[int, int, bytes]] = []
         self._connect = partial(
             Connection,
             self,
@@ -337,6 +338,9 @@ class Session:
         self._awake = True
         self.connection: Connection = self._connect(now=now)
         self._started = True
+        early, self._early = self._early, []
+        for frame in early:
+            self.connection.send_frame(*frame)
         if self.connection.handshake_complete:
             self.on_handshake()  # there is none; channels can be opened at once
 
@@ -573,6 +577,9 @@ class Session:
 
     def send_frame(self, number: int, message_type: int, body: bytes) -> None:
         """Send one message with our number ``number``."""
+        if not self._started:
+            self._early.append((number, message_type, body))
+            return
         self.connection.send_frame(number, message_type, body)
         if not self._awake:
             self._wake()
