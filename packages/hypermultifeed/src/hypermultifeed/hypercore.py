@@ -25,6 +25,7 @@ from hypermultifeed.errors import (
 )
 from hypermultifeed.events import Publisher, Subscription
 from hypermultifeed.feed.log import AuditReport, Log
+from hypermultifeed.feed.layout import KEY as KEY_FILE
 from hypermultifeed.keys import KeyPair, parse_key
 from hypermultifeed.keys import discovery_key as discovery_key_of
 from hypermultifeed.replication.channels import SessionOwner
@@ -153,7 +154,6 @@ class Hypercore:
         durability: Durability = "full",
         prefix: str = "",
         create: bool = True,
-        overwrite: bool = False,
         store_secret_key: bool = True,
         eager_update: bool = False,
         if_available: bool = False,
@@ -172,7 +172,6 @@ class Hypercore:
             durability: what an acknowledged append survives, ``"full"`` or ``"relaxed"``.
             prefix: folder of the core's files within the storage, ending in ``/`` if not empty.
             create: False: fail if no core is stored here.
-            overwrite: forget the core that is stored here.
             store_secret_key: write the secret key beside the core.
             eager_update: keep the length up to date though ``sparse``.
             if_available: what `get`, `update`, `seek` do unless told otherwise.
@@ -189,11 +188,8 @@ class Hypercore:
                 raise ValueError("the key is not the key pair's public key")
             self._key = key_pair.public_key
         self._key_pair = key_pair
-        self._log_options: dict[str, Any] = {
-            "create": create,
-            "overwrite": overwrite,
-            "store_secret_key": store_secret_key,
-        }
+        self._create = create
+        self._store_secret_key = store_secret_key
         self._prefix = prefix
         self._durability: Durability = durability
         self.value_encoding = resolve_codec(value_encoding)
@@ -253,8 +249,17 @@ class Hypercore:
         await storage.sync()
 
     def _open_log(self, storage: Storage) -> None:
+        pair = self._key_pair
+        if pair is None and self._key is None and self._create:
+            if not storage.size(f"{self._prefix}{KEY_FILE}"):
+                pair = KeyPair.generate()
         log = Log.open(
-            storage, self._prefix, key=self._key, key_pair=self._key_pair, **self._log_options
+            storage,
+            self._prefix,
+            key=self._key,
+            key_pair=pair,
+            store_secret_key=self._store_secret_key,
+            create=self._create,
         )
         self._log = log
         self._key = log.key

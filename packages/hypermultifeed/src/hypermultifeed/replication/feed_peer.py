@@ -703,7 +703,7 @@ class FeedPeer(ChannelHandler):
             if not self.remote_want and last >= 0 and log.has(last):
                 self.channel.send(HAVE, encode_have(last))
             self.remote_want = True
-            bits = log.have_bitfield(start, length)
+            bits = log.have_bitfield(start, min(length, WANT_LENGTH))
             self.channel.send(HAVE, encode_have(start, length, bits))
 
     def _serve(self, now: float) -> None:
