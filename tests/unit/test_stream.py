@@ -64,7 +64,9 @@ class Silent:
 
 
 def streams(**options: Any) -> tuple[ReplicationStream, ReplicationStream]:
-    return ReplicationStream(True, **options), ReplicationStream(False, **options)
+    return ReplicationStream(initiator=True, **options), ReplicationStream(
+        initiator=False, **options
+    )
 
 
 async def test_the_initiator_flag_must_be_a_bool() -> None:
@@ -187,8 +189,8 @@ async def test_one_sides_refusal_is_what_link_raises() -> None:
     def refuse(remote_public_key: bytes) -> None:
         raise RemoteProtocolError(f"who is {remote_public_key.hex()[:4]}?")
 
-    a = ReplicationStream(True)
-    b = ReplicationStream(False, on_authenticate=refuse)
+    a = ReplicationStream(initiator=True)
+    b = ReplicationStream(initiator=False, on_authenticate=refuse)
     with pytest.raises(RemoteProtocolError, match="who is"):
         await link(a, b)
 
@@ -249,7 +251,7 @@ async def test_nothing_is_written_before_our_own_appends_are_durable() -> None:
     assert b.stats.bytes_received == before
     del a.unsynced["storage"]
     durable.set()
-    while b.stats.bytes_received == before:
+    while b.stats.bytes_received == before:  # noqa: ASYNC110 - no event tells of bytes
         await asyncio.sleep(0)
     await a.close()
     await linked
