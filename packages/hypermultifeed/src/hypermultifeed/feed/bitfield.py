@@ -25,7 +25,17 @@ class Pages:
         tracked: remember what is changed, for :meth:`take_changes`.
     """
 
-    __slots__ = ("_bytes", "_ranges", "_read", "_zeros", "count", "loaded", "size", "stored", "tracked")
+    __slots__ = (
+        "_bytes",
+        "_ranges",
+        "_read",
+        "_zeros",
+        "count",
+        "loaded",
+        "size",
+        "stored",
+        "tracked",
+    )
 
     def __init__(
         self,
@@ -59,8 +69,8 @@ class Pages:
     def writable(self, number: int) -> bytearray:
         """The page, to be changed; report changes to :meth:`touch` or :meth:`touch_range`."""
         page = self.loaded.get(number)
-        if page.__class__ is bytearray:
-            return page  # type: ignore[return-value] # narrowed by its class
+        if isinstance(page, bytearray):
+            return page
         page = bytearray(self.page(number))
         self.loaded[number] = page
         if number >= self.count:
@@ -143,8 +153,8 @@ class Bits:
     """
 
     __slots__ = (
-        "_loaded", "_mask", "_offset", "_pages", "_part", "_shift", "byte_length", "per_page"
-    )
+        "_loaded", "_mask", "_offset", "_pages", "_part", "_shift", "byte_length", "per_page",
+    )  # fmt: skip
 
     def __init__(self, pages: Pages, offset: int, part: int) -> None:
         self._pages = pages
@@ -265,6 +275,8 @@ class Bits:
 
     def next_clear(self, start: int, stop: int) -> int:
         """The first clear bit of ``[start, stop)``, -1 if there is none."""
+        if start < stop and not self.get(start):
+            return start
         while start < stop:
             end = min(stop, ((start >> self._shift) + 1) << self._shift)
             found = ~self.page_bits(start >> self._shift) & self._between(start, end)

@@ -6,7 +6,7 @@ same, or proofs come out with too few nodes. Nodes are flat tree indexes here, w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from hypermultifeed.feed import flat_tree
 from hypermultifeed.feed.bitfield import Bits, Pages
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MEMORY_PAGE_BYTES: Final = 1024
-
-
-class Known(Protocol):
-    """Tells which nodes are known."""
-
-    def get(self, index: int, /) -> bool:
-        """Whether this node is."""
 
 
 def mark_known(tree: Bits, node: int) -> bool:
@@ -197,50 +190,3 @@ def prove(
             nodes.append(sibling)
         node = flat_tree.parent(node)
     return nodes, 0
-
-
-class ExpectedNodes:
-    """The tree as it will be when the blocks asked for have come.
-
-    A request made with this digest saves the nodes that earlier answers bring. If one of those
-    fails to come, :meth:`reset` and ask again.
-    """
-
-    __slots__ = ("_expected", "_tree")
-
-    def __init__(self, tree: Bits) -> None:
-        self._tree = tree
-        self._expected: set[int] = set()
-
-    def __len__(self) -> int:
-        return len(self._expected)
-
-    def get(self, node: int) -> bool:
-        """Whether the node is known or on its way."""
-        return node in self._expected or self._tree.get(node)
-
-    def digest(self, index: int) -> int:
-        """The digest of a block, counting what is on its way."""
-        limit = 8 * self._tree.byte_length
-        if self._expected:
-            limit = max(limit, 2 * index + 2)
-        return digest(self.get, 2 * index, limit)
-
-    def expect(self, index: int) -> None:
-        """A block is asked for with :meth:`digest`; its answer will connect it to what we have.
-
-        Without anything to connect to nothing is expected: who knows what the answer contains.
-        """
-        path = []
-        node = 2 * index
-        limit = 8 * self._tree.byte_length
-        while not self.get(node):
-            if not flat_tree.left_span(node) and flat_tree.right_span(node) >= limit:
-                return
-            path += [node, flat_tree.sibling(node)]
-            node = flat_tree.parent(node)
-        self._expected.update(path)
-
-    def reset(self) -> None:
-        """Expect nothing any more: all answers are here, or some will never come."""
-        self._expected.clear()

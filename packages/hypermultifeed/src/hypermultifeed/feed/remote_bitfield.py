@@ -2,31 +2,213 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from hypermultifeed.feed.bitfield import Bits
+
+PAGES_MAX: Final = 4096
+"""Pages of single bits kept of one peer and feed, 1 KiB each."""
+
+RUNS_MAX: Final = 4096
+"""Runs of whole pages kept of one peer and feed."""
+
+INDEX_MAX: Final = 2**53
+"""No block has this number or a higher one."""
+
+_SHIFT: Final = 13
+_SIZE: Final = 1 << _SHIFT
+_ALL: Final = (1 << _SIZE) - 1
+
+
+def _mask(first: int, last: int) -> int:
+    """Bits ``[first, last)`` of a page, the first bit of a page being the topmost."""
+    return ((1 << (last - first)) - 1) << (_SIZE - last)
+
 
 class RemoteBitfield:
-    """Blocks a peer has: long runs as ranges, the rest as pages of bits; bounded."""
+    """Blocks a peer has. Any claim costs the same, whatever it covers.
+
+    Runs of whole pages are kept as numbers, single blocks as pages of bits. Above the limits a
+    claim is not kept: then we know less of what the peer has, which does no harm.
+    """
+
+    __slots__ = ("_numbers", "_pages", "_starts", "_stops", "length")
+
+    def __init__(self) -> None:
+        self.length = 0
+        """One more than the last block that the peer ever announced."""
+        self._pages: dict[int, int] = {}
+        self._numbers: list[int] = []  # of the pages, sorted
+        self._starts: list[int] = []  # of runs of whole pages: sorted, apart from each other
+        self._stops: list[int] = []
 
     def get(self, index: int) -> bool:
         """Whether the peer has the block."""
-        raise NotImplementedError
+        number = index >> _SHIFT
+        page = self._pages.get(number)
+        if page is not None:
+            return bool(page >> (~index & (_SIZE - 1)) & 1)
+        return self._run_stop(number) > 0
 
     def set_range(self, start: int, length: int) -> None:
         """The peer has ``length`` blocks from ``start`` on (``Have``)."""
-        raise NotImplementedError
+        stop = min(start + length, INDEX_MAX)
+        if not 0 <= start < stop:
+            return
+        self.length = max(self.length, stop)
+        first, last = -(-start >> _SHIFT), stop >> _SHIFT  # whole pages
+        if last < first:
+            self._change(last, start & (_SIZE - 1), stop & (_SIZE - 1), value=True)
+            return
+        if start & (_SIZE - 1):
+            self._change(first - 1, start & (_SIZE - 1), _SIZE, value=True)
+        if stop & (_SIZE - 1):
+            self._change(last, 0, stop & (_SIZE - 1), value=True)
+        if first < last:
+            self._drop(first, last)
+            self._add_run(first, last)
 
     def clear_range(self, start: int, length: int) -> None:
         """The peer no longer has them (``Unhave``)."""
-        raise NotImplementedError
+        stop = min(start + length, INDEX_MAX)
+        if not 0 <= start < stop:
+            return
+        first, last = -(-start >> _SHIFT), stop >> _SHIFT
+        if last < first:
+            self._change(last, start & (_SIZE - 1), stop & (_SIZE - 1), value=False)
+            return
+        if start & (_SIZE - 1):
+            self._change(first - 1, start & (_SIZE - 1), _SIZE, value=False)
+        if stop & (_SIZE - 1):
+            self._change(last, 0, stop & (_SIZE - 1), value=False)
+        if first < last:
+            self._drop(first, last)
 
     def set_bits(self, start: int, bits: bytes) -> None:
         """A ``Have`` with a bitfield, decoded: what the peer has, and has not, from ``start``."""
-        raise NotImplementedError
+        count = 8 * len(bits)
+        if not 0 <= start < start + count <= INDEX_MAX:
+            return
+        value = int.from_bytes(bits, "big")
+        if value:
+            last = count - ((value & -value).bit_length() - 1)
+            self.length = max(self.length, start + last)
+        at, stop = start, start + count
+        while at < stop:
+            number = at >> _SHIFT
+            end = min(stop, (number + 1) << _SHIFT)
+            part = value >> (stop - end) & ((1 << (end - at)) - 1)
+            first, last = at & (_SIZE - 1), end - (number << _SHIFT)
+            page = self._page(number) & ~_mask(first, last) | part << (_SIZE - last)
+            self._set_page(number, page)
+            at = end
 
     def next(self, start: int, stop: int) -> int:
         """The first block of ``[start, stop)`` that the peer has, -1 if none."""
-        raise NotImplementedError
+        return self.next_unless(None, start, stop)
 
-    @property
-    def length(self) -> int:
-        """One more than the last block the peer has announced."""
-        raise NotImplementedError
+    def next_unless(self, ours: Bits | None, start: int, stop: int) -> int:
+        """The first block of ``[start, stop)`` that the peer has and that is not in ``ours``.
+
+        ``ours`` must have pages of 8192 bits. -1 if there is no such block.
+        """
+        stop = min(stop, self.length)
+        while start < stop:
+            number = start >> _SHIFT
+            page = self._pages.get(number)
+            if page is not None:
+                end = min(stop, (number + 1) << _SHIFT)
+                found = page & _mask(start & (_SIZE - 1), end - (number << _SHIFT))
+                if ours is not None:
+                    found &= ~ours.page_bits(number)
+                if found:
+                    return ((number + 1) << _SHIFT) - found.bit_length()
+                start = end
+                continue
+            run_stop = self._run_stop(number)
+            if not run_stop:
+                number = self._next_number(number)
+                if number < 0:
+                    return -1
+                start = number << _SHIFT
+                continue
+            end = min(stop, run_stop << _SHIFT)
+            index = start if ours is None else ours.next_clear(start, end)
+            if index >= 0:
+                return index
+            start = end
+        return -1
+
+    # -- pages and runs -----------------------------------------------------------------------
+
+    def _run_stop(self, number: int) -> int:
+        """The end of the run that a page is in, 0 if it is in none."""
+        place = bisect_right(self._starts, number) - 1
+        if place < 0 or self._stops[place] <= number:
+            return 0
+        return self._stops[place]
+
+    def _next_number(self, number: int) -> int:
+        """The first page after that one of which anything is known, -1 if there is none."""
+        place = bisect_right(self._numbers, number)
+        page = self._numbers[place] if place < len(self._numbers) else -1
+        place = bisect_right(self._starts, number)
+        if place < len(self._starts) and (page < 0 or self._starts[place] < page):
+            return self._starts[place]
+        return page
+
+    def _page(self, number: int) -> int:
+        page = self._pages.get(number)
+        if page is None:
+            return _ALL if self._run_stop(number) else 0
+        return page
+
+    def _change(self, number: int, first: int, last: int, *, value: bool) -> None:
+        page = self._page(number)
+        mask = _mask(first, last)
+        self._set_page(number, page | mask if value else page & ~mask)
+
+    def _set_page(self, number: int, page: int) -> None:
+        if number in self._pages:
+            if page not in (0, _ALL):
+                self._pages[number] = page
+                return
+        elif page == (_ALL if self._run_stop(number) else 0):
+            return
+        self._drop(number, number + 1)
+        if page == _ALL:
+            self._add_run(number, number + 1)
+        elif page and len(self._pages) < PAGES_MAX:
+            self._pages[number] = page
+            insort(self._numbers, number)
+
+    def _drop(self, first: int, last: int) -> None:
+        """Forget pages ``[first, last)``, also of runs."""
+        low, high = bisect_left(self._numbers, first), bisect_left(self._numbers, last)
+        for number in self._numbers[low:high]:
+            del self._pages[number]
+        del self._numbers[low:high]
+        low, high = bisect_right(self._stops, first), bisect_left(self._starts, last)
+        if low >= high:
+            return
+        start, stop = self._starts[low], self._stops[high - 1]
+        starts = ([start] if start < first else []) + ([last] if last < stop else [])
+        stops = ([first] if start < first else []) + ([stop] if last < stop else [])
+        if len(starts) > high - low and len(self._starts) >= RUNS_MAX:
+            del starts[-1], stops[-1]
+        self._starts[low:high] = starts
+        self._stops[low:high] = stops
+
+    def _add_run(self, first: int, last: int) -> None:
+        """Pages ``[first, last)``, of which nothing is known now, are whole."""
+        low = bisect_left(self._stops, first)  # a run that ends here is made longer
+        high = bisect_right(self._starts, last)
+        if low < high:
+            first = min(first, self._starts[low])
+            last = max(last, self._stops[high - 1])
+        elif len(self._starts) >= RUNS_MAX:
+            return
+        self._starts[low:high] = [first]
+        self._stops[low:high] = [last]

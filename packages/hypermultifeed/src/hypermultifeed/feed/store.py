@@ -14,7 +14,7 @@ from hypermultifeed import crypto
 from hypermultifeed.encoding.node import Node
 from hypermultifeed.errors import BlockMissingError, CorruptStorageError
 from hypermultifeed.feed import flat_tree, layout
-from hypermultifeed.feed.feed_bits import PAGE_BYTES, FeedBits
+from hypermultifeed.feed.feed_bits import FeedBits
 from hypermultifeed.feed.files import Write
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _GROUPS_MAX: Final = 512
 """Offsets kept in memory: two generations of this many groups, at most 600 bytes each."""
 
 _CHECKED_SHIFT: Final = 10
+_NO_GROUP: Final = array("Q")
 _LEAF_SIZES: Final = struct.Struct(">32xQ40x")
 
 
@@ -45,8 +46,8 @@ class FeedStore:
     """
 
     __slots__ = (
-        "_bitfield", "_checked", "_data", "_files", "_older", "_recent", "_signatures", "_tree",
-        "bits", "key", "nodes", "prefix", "signatures", "values",
+        "_bitfield", "_checked", "_data", "_end", "_files", "_older", "_recent", "_signatures",
+        "_tree", "bits", "key", "nodes", "prefix", "signatures", "values",
     )  # fmt: skip
 
     def __init__(self, files: Files, prefix: str, key: bytes, page_bytes: int) -> None:
@@ -57,18 +58,21 @@ class FeedStore:
         self._data = files.file(prefix + layout.DATA)
         self._signatures = files.file(prefix + layout.SIGNATURES)
         self._bitfield = files.file(prefix + layout.BITFIELD)
-        self.load_bits(page_bytes)
+        self.bits = FeedBits(page_bytes)
+        self.load_bits()
 
-    def load_bits(self, page_bytes: int = 0) -> None:
+    def load_bits(self) -> None:
         """Forget everything that is not in the files."""
-        page_bytes = page_bytes or self.bits.pages.size
+        page_bytes = self.bits.pages.size
         stored = -(-max(0, self._bitfield.size - layout.HEADER_BYTES) // page_bytes)
         self.bits = FeedBits(page_bytes, stored, self._read_page)
         self.nodes: dict[int, bytes] = {}
         self.values: dict[int, tuple[int, bytes]] = {}
         self.signatures: dict[int, bytes] = {}
-        self.forget_offsets()
+        self._recent: dict[int, array[int]] = {}
+        self._older: dict[int, array[int]] = {}
         self._checked: dict[int, int] = {}
+        self._end = (0, 0)  # the block behind the last one put, and where it begins
 
     def _read_page(self, number: int) -> bytes:
         size = self.bits.pages.size
@@ -116,6 +120,11 @@ class FeedStore:
                 )
             roots.append(tuple(self.node(root)))
         return roots  # type: ignore[return-value] # a Node is such a tuple
+
+    def holds(self, node: int, entry: bytes) -> bool:
+        """Whether exactly this is stored as that node, whatever the bits say."""
+        found = self.nodes.get(node) or self._tree.read(layout.node_offset(node), 40)
+        return found == entry
 
     def signature(self, length: int) -> bytes:
         """The signature over a length, empty if there is none."""
@@ -179,6 +188,20 @@ class FeedStore:
             )
         return self.size(node)
 
+    def offset_with(self, index: int, came: dict[int, bytes]) -> int:
+        """As :meth:`offset`, where some nodes have just come. Raises CorruptStorageError."""
+        if self._end[0] == index:
+            return self._end[1]
+        total = first = 0
+        rest = index
+        while rest:
+            size = 1 << (rest.bit_length() - 1)
+            node = 2 * first + size - 1
+            total += int.from_bytes((came.get(node) or self.entry(node))[32:], "big")
+            first += size
+            rest -= size
+        return total
+
     def _group(self, number: int) -> array[int]:
         """Offsets of some blocks, from the older generation or computed anew."""
         group = self._older.get(number)
@@ -193,17 +216,17 @@ class FeedStore:
         missing = ~bits & _GROUP_LEAVES
         count = _GROUP_BLOCKS - (missing.bit_length() + 1) // 2
         if not count or (self.nodes and any(2 * first <= n < 2 * first + 128 for n in self.nodes)):
-            return array("Q")
+            return _NO_GROUP
         raw = self._tree.read(layout.node_offset(2 * first), 80 * count - 40)
         if len(raw) != 80 * count - 40:
-            return array("Q")  # and let entry() say which node is missing
-        before = self._recent.get(number - 1, ())
-        start = before[-1] if len(before) > _GROUP_BLOCKS else self.offset(first)
+            return _NO_GROUP  # and let entry() say which node is missing
+        before = self._recent.get(number - 1, _NO_GROUP)
+        start = before[_GROUP_BLOCKS] if len(before) > _GROUP_BLOCKS else self.offset(first)
         sizes = [size for (size,) in _LEAF_SIZES.iter_unpack(raw + bytes(40))]
         try:
             group = array("Q", accumulate(sizes, initial=start))
         except OverflowError:
-            return array("Q")
+            return _NO_GROUP
         self._keep(number, group)
         return group
 
@@ -212,10 +235,16 @@ class FeedStore:
             self._older, self._recent = self._recent, {}
         self._recent[number] = group
 
+    def hold(self, index: int, offset: int, value: bytes) -> None:
+        """Keep a verified block until the next flush."""
+        self.values[index] = (offset, value)
+        self._end = (index + 1, offset + len(value))
+
     def forget_offsets(self) -> None:
         """Sizes of leaves were changed."""
-        self._recent: dict[int, array[int]] = {}
-        self._older: dict[int, array[int]] = {}
+        self._end = (0, 0)
+        self._recent.clear()
+        self._older.clear()
 
     def read_block(self, index: int) -> bytes:
         """A stored block, hashed against its leaf when it is read for the first time.
@@ -230,6 +259,10 @@ class FeedStore:
         if not self._checked.get(index >> _CHECKED_SHIFT, 0) >> (index & 1023) & 1:
             self._check(index, value, offset, size)
         return value
+
+    def read_data(self, offset: int, size: int) -> bytes:
+        """Bytes of ``data`` as they are in the file."""
+        return self._data.read(offset, size)
 
     def read_run(self, start: int, stop: int) -> list[bytes]:
         """Stored blocks ``[start, stop)`` with one read. Raises CorruptStorageError."""
