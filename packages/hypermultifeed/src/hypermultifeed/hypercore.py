@@ -482,9 +482,8 @@ class Hypercore:
         while True:
             try:
                 return log.seek(byte_offset)
-            except BlockMissingError as error:
-                near = error.index or 0
-                await self._wait(lambda done: sync.seek(byte_offset, near, _now(), done))  # noqa: B023
+            except BlockMissingError:
+                await self._wait(lambda done: sync.seek(byte_offset, _now(), done))
             except ValueError:
                 if byte_offset < 0:
                     raise

@@ -78,16 +78,26 @@ class Update(Demand):
 
 
 class Seek(Demand):
-    """Enough of the tree to find a byte; done whenever more of the tree is known.
+    """Enough of the tree to find a byte.
 
     Attributes:
         byte_offset: the byte.
-        index: a block near it, to ask for where a peer cannot find the byte either.
+        asked: peers that were asked for it, and answered or not; they are asked for a byte once,
+            then for the hashes of blocks that may hold it.
+        holder: the peer that is being asked.
     """
 
-    __slots__ = ("byte_offset", "index")
+    __slots__ = ("asked", "byte_offset", "holder")
 
-    def __init__(self, byte_offset: int, index: int, done: Done) -> None:
+    def __init__(self, byte_offset: int, done: Done) -> None:
         super().__init__(done)
         self.byte_offset = byte_offset
-        self.index = index
+        self.asked: list[object] = []
+        self.holder: object = None
+
+    def found(self, log: Log) -> bool:
+        """Whether the block is known, or known not to exist yet."""
+        try:
+            return len(log.seek_span(self.byte_offset)) <= 1
+        except ValueError:
+            return True

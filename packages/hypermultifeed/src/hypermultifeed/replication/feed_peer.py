@@ -30,6 +30,7 @@ from hypermultifeed.wire.messages import (
 )
 
 if TYPE_CHECKING:
+    from hypermultifeed.replication.demands import Seek
     from hypermultifeed.replication.extensions import Extension
     from hypermultifeed.replication.feed_sync import FeedSync
     from hypermultifeed.wire.messages import Data, Have, Options, Request, Status, Unhave, Want
@@ -47,6 +48,9 @@ WANT_LENGTH: Final = 1 << 20
 
 WANT_ALIGN: Final = 8192
 MAX_WANTS_PENDING: Final = 16
+MAX_WANTS: Final = 4096
+"""Want ranges of one connection: four thousand million blocks."""
+
 MAX_BITFIELD_BYTES: Final = WANT_LENGTH // 8
 BITFIELD_ALIGN: Final = 8
 
@@ -155,8 +159,7 @@ class FeedPeer(ChannelHandler):
         self._expected = ExpectedNodes()
         self._in_flight: dict[int, tuple[int, float]] = {}
         self._late: dict[int, int] = {}
-        self._proofs: dict[int, float] = {}
-        self._sought: dict[int, None] = {}
+        self._proofs: list[tuple[int, Seek | None]] = []
         self._parked: dict[int, Data] = {}
         self._cursor = 0
         self._run_stop = 0
@@ -309,8 +312,8 @@ class FeedPeer(ChannelHandler):
         lost = [i for i in self._in_flight if start <= i < start + length]
         for index in lost:
             self._release(index)
-        for index in [i for i in self._proofs if start <= i < start + length]:
-            del self._proofs[index]
+        for proof in [p for p in self._proofs if start <= p[0] < start + length]:
+            self._drop_proof(proof)
         if lost:
             # Digests sent meanwhile may have counted on what these answers would have brought.
             self._stop_expecting()
@@ -398,8 +401,8 @@ class FeedPeer(ChannelHandler):
         if not self._proofs:
             self.stats.unrequested += 1
             return
-        if self._proofs.pop(data.index, None) is None:
-            del self._proofs[next(iter(self._proofs))]  # the answer to a seek names what it found
+        # The answer to a seek names the block that was found, not the one that was given.
+        self._drop_proof(next((p for p in self._proofs if p[0] == data.index), self._proofs[0]))
         self.log.put(data.index, None, data.nodes, data.signature)
         self.answered = True
         self._progress_at = self.sync.now
@@ -488,24 +491,50 @@ class FeedPeer(ChannelHandler):
         if sync.updates and not sync.proof_under_way():
             self._ask_for_length(now)
         for seek in sync.seeks:
-            if seek.byte_offset not in self._sought and len(self._proofs) < URGENT_EXTRA:
-                index = self.remote.next(seek.index, self.remote.length)
-                if index >= 0:
-                    self._sought[seek.byte_offset] = None
-                    self._ask_for_proof(index, seek.byte_offset, 0, now)
+            if seek.holder is None and len(self._proofs) < URGENT_EXTRA:
+                self._ask_for_byte(seek, now)
 
     def _ask_for_length(self, now: float) -> None:
         least = min(demand.min_length for demand in self.sync.updates)
         index = self.remote.next(max(least - 1, self.log.length), self.remote.length)
         if index >= 0:
-            self._ask_for_proof(index, 0, self.log.digest(index), now)
+            self._ask_for_proof(index, now)
 
-    def _ask_for_proof(self, index: int, byte_offset: int, digest: int, now: float) -> None:
+    def _ask_for_byte(self, seek: Seek, now: float) -> None:
+        """Ask for the block of a byte; if that has not helped, for hashes of candidates."""
+        span = self.log.seek_span(seek.byte_offset)
+        index = self.remote.next(span.start, span.stop)
+        while 0 <= index < span.stop and self.log.has_tree_node(2 * index):
+            index = self.remote.next(index + 1, span.stop)
+        if index < 0:
+            return
+        same = any(other.holder and other.byte_offset == seek.byte_offset for other in self.sync.seeks)
+        if self in seek.asked:
+            self._ask_for_proof(index, now, seek)
+        elif not same:
+            seek.asked.append(self)
+            self._ask_for_proof(index, now, seek, seek.byte_offset)
+
+    def _ask_for_proof(
+        self, index: int, now: float, seek: Seek | None = None, byte_offset: int = 0
+    ) -> None:
         if not self._proofs:
             self._progress_at = now
-        self._proofs[index] = now
+        self._proofs.append((index, seek))
+        if seek is not None:
+            seek.holder = self
+        digest = 0 if byte_offset else self.log.digest(index)
         self.channel.send(REQUEST, encode_request(index, byte_offset, hash_only=True, nodes=digest))
         self.arm(now)
+
+    def _drop_proofs(self) -> None:
+        for proof in list(self._proofs):
+            self._drop_proof(proof)
+
+    def _drop_proof(self, proof: tuple[int, Seek | None]) -> None:
+        self._proofs.remove(proof)
+        if proof[1] is not None:
+            proof[1].holder = None
 
     def _ask(self, index: int, now: float) -> None:
         anchor = NO_ANCHOR
@@ -587,7 +616,7 @@ class FeedPeer(ChannelHandler):
         for demand in sync.ranges:
             self._want_range(demand.start, demand.stop, now)
         for seek in sync.seeks:
-            self._want(seek.index, now)
+            self._want(self.log.seek_span(seek.byte_offset).start, now)
         for update in sync.updates:
             if update.min_length <= self.remote.length:
                 self._want(update.min_length - 1, now)
@@ -605,6 +634,8 @@ class FeedPeer(ChannelHandler):
     def _want(self, index: int, now: float) -> None:
         page = index // WANT_LENGTH
         if page in self._wants or len(self._wants_pending) >= MAX_WANTS_PENDING:
+            return
+        if len(self._wants) >= MAX_WANTS:
             return
         self._wants.add(page)
         start = page * WANT_LENGTH
@@ -641,7 +672,7 @@ class FeedPeer(ChannelHandler):
         stall = STALL_S if self.answered else FIRST_STALL_S
         if now >= self._progress_at + stall:
             expired = list(self._in_flight)
-            self._proofs.clear()
+            self._drop_proofs()
         else:
             expired = [i for i, r in self._in_flight.items() if now >= r[1] + REQUEST_TIMEOUT_S]
             if not expired:
@@ -672,8 +703,7 @@ class FeedPeer(ChannelHandler):
         for index in list(self._in_flight):
             self._release(index)
         self._parked.clear()
-        self._proofs.clear()
-        self._sought.clear()
+        self._drop_proofs()
         self._expected.clear()
 
     def forget(self, index: int) -> None:

@@ -206,9 +206,9 @@ class FeedSync:
         self._demanded(now)
         return demand
 
-    def seek(self, byte_offset: int, index: int, now: float, done: Done) -> Seek:
-        """Fetch more of the tree around a byte; ``done`` is called when more is known."""
-        demand = Seek(byte_offset, index, done)
+    def seek(self, byte_offset: int, now: float, done: Done) -> Seek:
+        """Fetch as much of the tree as it takes to find a byte."""
+        demand = Seek(byte_offset, done)
         self.seeks.append(demand)
         self._demanded(now)
         return demand
@@ -285,8 +285,8 @@ class FeedSync:
                 self.updates.remove(update)
                 update.done(None)
         if self.seeks:
-            seeks, self.seeks = self.seeks, []
-            for seek in seeks:
+            for seek in [s for s in self.seeks if s.found(log)]:
+                self.seeks.remove(seek)
                 seek.done(None)
         if self.ranges:
             self._finish_ranges()
