@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hypermultifeed import crypto
 from hypermultifeed.errors import BlockMissingError, CorruptStorageError
-from hypermultifeed.feed import flat_tree, layout, merkle
+from hypermultifeed.feed import layout, merkle
 from hypermultifeed.feed.growth import grow
 from hypermultifeed.feed.verification import SignedRoot, is_signed, signable
 
@@ -54,14 +54,34 @@ def read_state(store: FeedStore, secret_key: bytes | None) -> Opened:
         raise CorruptStorageError(
             f"{claimed} blocks are claimed", file=store.prefix + layout.BITFIELD
         )
-    found = _verified(store, claimed) if claimed else Opened(0, [], None, 0, [])
+    empty = Opened(0, [], None, 0, [])
+    found = _verified(store, claimed) if claimed else empty
     if found is None and secret_key is not None:
-        found = _sign_again(store, claimed, secret_key)
+        found = _from_blocks(store, empty, claimed, claimed, secret_key)
     if found is None:
         found = _go_back(store, claimed, own=secret_key is not None)
-    if secret_key is not None and store.signed_length_max > found.length:
-        found = _go_forward(store, found)
+    stop = 8 * store.bits.data.byte_length
+    stale = store.bits.data.next_set(found.length, stop)
+    if stale >= 0:
+        store.bits.clear_blocks(stale, stop)
+    newest = store.signed_length_max
+    if secret_key is not None and newest > found.length and store.signature(newest):
+        ahead = _from_blocks(store, found, found.length, newest, secret_key)
+        found = ahead or found._replace(claimed=_claimed(store, found.claimed, newest))
     return found
+
+
+def _claimed(store: FeedStore, claimed: int, newest: int) -> int:
+    """The length to claim where a longer one has a signature, but its blocks are not there.
+
+    A folder may also have signatures by a former key, if JS was told to overwrite it.
+    """
+    roots = store.stored_roots(newest)
+    if roots is None:
+        return max(claimed, newest)
+    tree_hash = crypto.tree_hash(roots)
+    ours = is_signed(store.key, tree_hash, newest, store.signature(newest))
+    return max(claimed, newest) if ours else claimed
 
 
 def _verified(store: FeedStore, length: int) -> Opened | None:
@@ -78,20 +98,6 @@ def _verified(store: FeedStore, length: int) -> Opened | None:
     elif tree_hash != store.key:  # that of a static feed
         return None
     return Opened(length, roots, SignedRoot(length, tree_hash, signature), length, [])
-
-
-def _sign_again(store: FeedStore, length: int, secret_key: bytes) -> Opened | None:
-    """Only the signature is damaged: the same blocks give the same signature."""
-    roots = _rebuild(store, [], 0, length)
-    try:
-        if roots is None or roots != store.roots(length):
-            return None
-    except (BlockMissingError, CorruptStorageError):
-        return None
-    tree_hash = crypto.tree_hash(roots)
-    signature = crypto.sign(signable(tree_hash, length), secret_key)
-    signed = SignedRoot(length, tree_hash, signature)
-    return Opened(length, roots, signed, length, [store.signature_write(length, signature)])
 
 
 def _go_back(store: FeedStore, claimed: int, *, own: bool) -> Opened:
@@ -112,36 +118,45 @@ def _go_back(store: FeedStore, claimed: int, *, own: bool) -> Opened:
             )
         found = Opened(0, [], None, 0, [])
     merkle.forget_from(store.bits.tree, found.length)
-    store.bits.clear_blocks(found.length, claimed)
-    stale = store.bits.data.next_set(found.length, 8 * store.bits.data.byte_length)
-    if stale >= 0:
-        store.bits.clear_blocks(stale, 8 * store.bits.data.byte_length)
     return found._replace(claimed=claimed)
 
 
-def _go_forward(store: FeedStore, found: Opened) -> Opened:
-    """Signatures over more blocks exist: the bits were not written any more. Are the blocks?"""
-    length = store.signed_length_max
-    signature = store.signature(length)
-    if not signature:
-        return found
-    roots = _rebuild(store, found.roots, found.length, length)
-    if roots is None:
-        return found._replace(claimed=length)
+def _from_blocks(
+    store: FeedStore, found: Opened, claimed: int, length: int, secret_key: bytes
+) -> Opened | None:
+    """Our own tree of that length, made from the blocks behind what was found.
+
+    None unless we signed it. If only the signature is damaged, it is made again: where every
+    stored node fits, we once appended exactly these blocks, and they give the same signature.
+    Below ``claimed`` the bits of blocks are left alone: some may have been cleared on purpose.
+    """
+    rebuilt = _rebuild(store, found.roots, found.length, length)
+    if rebuilt is None:
+        return None
+    roots, writes = rebuilt
     tree_hash = crypto.tree_hash(roots)
-    if not is_signed(store.key, tree_hash, length, signature):
-        return found._replace(claimed=length)
+    signature = store.signature(length)
+    if not signature or not is_signed(store.key, tree_hash, length, signature):
+        if writes:
+            return None
+        signature = crypto.sign(signable(tree_hash, length), secret_key)
+        writes = [store.signature_write(length, signature)]
     merkle.mark_appended(store.bits.tree, found.length, length)
-    store.bits.set_blocks(found.length, length)
-    return Opened(length, roots, SignedRoot(length, tree_hash, signature), length, found.writes)
+    store.bits.set_blocks(max(found.length, claimed), length)
+    signed = SignedRoot(length, tree_hash, signature)
+    return Opened(length, roots, signed, length, found.writes + writes)
 
 
-def _rebuild(store: FeedStore, roots: list[Root], start: int, stop: int) -> list[Root] | None:
+def _rebuild(
+    store: FeedStore, roots: list[Root], start: int, stop: int
+) -> tuple[list[Root], list[Write]] | None:
     """The roots that the stored blocks ``[start, stop)`` give, put behind ``roots``.
 
-    None if they do not give the nodes that are stored.
+    With them the nodes that are stored otherwise or not at all. None if the blocks are not
+    there, or their sizes are not; that of the last block is what is left of the file.
     """
     offset = sum(size for _, _, size in roots)
+    writes: list[Write] = []
     for begin in range(start, stop, _REBUILD_BLOCKS):
         count = min(_REBUILD_BLOCKS, stop - begin)
         blocks = []
@@ -149,8 +164,8 @@ def _rebuild(store: FeedStore, roots: list[Root], start: int, stop: int) -> list
             try:
                 size = store.size(2 * index)
             except CorruptStorageError:
-                return None
-            if size > layout.RECEIVED_BLOCK_BYTES_MAX:
+                size = store.data_size - offset if index == stop - 1 else -1
+            if not 0 <= size <= layout.RECEIVED_BLOCK_BYTES_MAX:
                 return None
             block = store.read_data(offset, size)
             if len(block) != size:
@@ -158,9 +173,8 @@ def _rebuild(store: FeedStore, roots: list[Root], start: int, stop: int) -> list
             blocks.append(block)
             offset += size
         grown = grow(roots, begin, blocks)
-        nodes = [*enumerate(grown.entries, 2 * begin), *grown.earlier]
-        for node, entry in nodes:
-            if flat_tree.right_span(node) < 2 * (begin + count) and not store.holds(node, entry):
-                return None
+        for node, entry in [*enumerate(grown.entries, 2 * begin), *grown.earlier]:
+            if entry != layout.BLANK_NODE and not store.holds(node, entry):
+                writes.append(store.node_write(node, entry))
         roots = grown.roots
-    return roots
+    return roots, writes

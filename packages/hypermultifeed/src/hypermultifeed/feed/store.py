@@ -95,6 +95,16 @@ class FeedStore:
                 )
         return entry
 
+    def known(self, node: int) -> bytes | None:
+        """The node as it is stored, None if it is not known; one that got lost no longer is."""
+        if not self.bits.tree.get(node):
+            return None
+        try:
+            return self.entry(node)
+        except CorruptStorageError:
+            self.bits.tree.clear(node)
+            return None
+
     def node(self, node: int) -> Node:
         """A known node. Raises CorruptStorageError."""
         entry = self.entry(node)
@@ -125,6 +135,16 @@ class FeedStore:
         """Whether exactly this is stored as that node, whatever the bits say."""
         found = self.nodes.get(node) or self._tree.read(layout.node_offset(node), 40)
         return found == entry
+
+    def stored_roots(self, length: int) -> list[Root] | None:
+        """What the file has in the places of a length's roots, None if one is blank."""
+        roots = []
+        for root in flat_tree.full_roots(length):
+            entry = self._tree.read(layout.node_offset(root), layout.NODE_BYTES)
+            if len(entry) != layout.NODE_BYTES or entry == layout.BLANK_NODE:
+                return None
+            roots.append((root, entry[:32], int.from_bytes(entry[32:], "big")))
+        return roots
 
     def signature(self, length: int) -> bytes:
         """The signature over a length, empty if there is none."""
@@ -223,6 +243,9 @@ class FeedStore:
         before = self._recent.get(number - 1, _NO_GROUP)
         start = before[_GROUP_BLOCKS] if len(before) > _GROUP_BLOCKS else self.offset(first)
         sizes = [size for (size,) in _LEAF_SIZES.iter_unpack(raw + bytes(40))]
+        if 0 in sizes:  # an empty block, or a leaf that got lost
+            blank = (at for at in range(count) if not raw[80 * at : 80 * at + 40].strip(b"\0"))
+            del sizes[next(blank, count) :]
         try:
             group = array("Q", accumulate(sizes, initial=start))
         except OverflowError:
@@ -259,6 +282,11 @@ class FeedStore:
         if not self._checked.get(index >> _CHECKED_SHIFT, 0) >> (index & 1023) & 1:
             self._check(index, value, offset, size)
         return value
+
+    @property
+    def data_size(self) -> int:
+        """Bytes in ``data``."""
+        return self._data.size
 
     def read_data(self, offset: int, size: int) -> bytes:
         """Bytes of ``data`` as they are in the file."""

@@ -11,13 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hypermultifeed import crypto
+from hypermultifeed.encoding.node import Node
 from hypermultifeed.errors import VerificationError
 from hypermultifeed.feed import flat_tree, layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hypermultifeed.encoding.node import Node
     from hypermultifeed.feed.store import FeedStore, Root
 
 _SIZE_MAX = 2**53 - 1
@@ -106,12 +106,13 @@ def verify(
             raise VerificationError(f"a block of {size} bytes", key=key, index=index)
         digest = crypto.leaf_hash(value)
     leaf = (node, digest, size)
-    known = store.bits.tree.get
+    known = store.known
     fresh: list[Root] = []
     conflicts: list[int] = []
     while True:
-        if known(node):
-            if store.entry(node)[:32] == digest:
+        own = known(node)
+        if own is not None:
+            if own[:32] == digest:
                 return Verified(leaf, fresh, conflicts, node, [], None)
             conflicts.append(node)
         bit = ~node & (node + 1)
@@ -121,12 +122,14 @@ def verify(
             place += 1
             _check_node(other, key, index)
             fresh.append(tuple(other))  # type: ignore[arg-type] # a Node is such a tuple
-            if known(sibling) and store.entry(sibling)[:32] != other[1]:
+            own = known(sibling)
+            if own is not None and own[:32] != other[1]:
                 conflicts.append(sibling)
-        elif known(sibling):
-            other = store.node(sibling)
         else:
-            break
+            own = known(sibling)
+            if own is None:
+                break
+            other = Node(sibling, own[:32], int.from_bytes(own[32:], "big"))
         fresh.append((node, digest, size))
         size += other[2]
         if size > _SIZE_MAX:
@@ -157,21 +160,21 @@ def _roots(
     length = last // 2 + 1
     if length > layout.LENGTH_MAX:
         raise VerificationError("no feed is that long", key=key, index=index)
-    known = store.bits.tree.get
     roots: list[Root] = []
     came: list[Root] = []
     for root in flat_tree.full_roots(length):
+        own = store.known(root)
         if root == top[0]:
             roots.append(top)
         elif len(came) < len(nodes) and nodes[len(came)][0] == root:
             node = nodes[len(came)]
             _check_node(node, key, index)
-            if known(root) and store.entry(root)[:32] != node[1]:
+            if own is not None and own[:32] != node[1]:
                 conflicts.append(root)
             came.append(tuple(node))  # type: ignore[arg-type] # a Node is such a tuple
             roots.append(came[-1])
-        elif known(root):
-            roots.append(tuple(store.node(root)))  # type: ignore[arg-type] # a Node is such a tuple
+        elif own is not None:
+            roots.append((root, own[:32], int.from_bytes(own[32:], "big")))
         else:
             raise VerificationError("roots needed to verify are missing", key=key, index=index)
     if top not in roots or len(came) != len(nodes):
