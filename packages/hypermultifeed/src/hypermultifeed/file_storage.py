@@ -8,9 +8,9 @@ So at every moment files plus journal are a state between two commits:
 
 * the journal is on the disk before a file is touched, so a checkpoint that is cut off is done
   again from the journal;
-* a segment is emptied, durably, only when its contents are in the files, durably, and the older
-  of two is emptied first;
-* a new segment is never confused with an older one: see journal.py.
+* a segment is used again only when its contents are in the files, durably, and the journal's
+  mark says so, durably;
+* a record of an earlier use is never taken for one of this: see journal.py.
 
 Only ``sync()`` under ``"full"`` waits for the disk, and all who wait share one fsync().
 """
@@ -34,12 +34,14 @@ from hypermultifeed.errors import ClosedError, StorageError
 from hypermultifeed.journal import (
     CUT,
     DEFINE,
-    EMPTY_HEADER,
+    RECORDS_START,
     REMOVE,
     WRITE,
+    Mark,
     encode_large_record,
     encode_record,
     pack_operation,
+    write_mark,
 )
 from hypermultifeed.pager import (
     BULK_PAGE_SHIFT,
@@ -49,7 +51,7 @@ from hypermultifeed.pager import (
     is_bulk,
     refusal,
 )
-from hypermultifeed.recovery import open_segments, remove_segments, replay
+from hypermultifeed.recovery import OldJournal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,7 +105,7 @@ class Segment:
     def __init__(self, disk: Disk, name: str) -> None:
         self.name = name
         self.descriptor = -1
-        self.end = 0
+        self.end = RECORDS_START
         self.last = 0
         self._disk = disk
         self._synced = 0
@@ -135,16 +137,11 @@ class Segment:
             self._failed = False
             self._synced = last
 
-    def empty(self, size_max: int) -> None:
-        """Make the segment one without records, on the disk too; its space is kept for reuse."""
-        if self.descriptor < 0:
-            return
+    def reuse(self, size_max: int) -> None:
+        """Go back to the start; the file keeps its space, unless it is very large."""
         if self.end > size_max:
-            self._disk.truncate(self.descriptor, 0)
-        else:
-            self._disk.write(self.descriptor, 0, EMPTY_HEADER)
-        sync(self._disk, self.descriptor)
-        self.end = 0
+            self._disk.truncate(self.descriptor, RECORDS_START)
+        self.end = RECORDS_START
 
     def close(self) -> None:
         """Close the descriptor."""
@@ -192,6 +189,7 @@ class FileStorage:
         self._active, self._spare = self._segments
         self._use = 1  # counts the uses of segments; a file is defined anew in each
         self._salt = secrets.randbits(64)
+        self._mark = Mark(self._salt, 0, 0)
         self._number = 0
         self._durable = 0
         self._flush: Future[None] | None = None
@@ -270,6 +268,7 @@ class FileStorage:
             if offset >> _OFFSET_BITS:
                 raise StorageError("offset out of range", file=name, offset=offset)
             if data is None:
+                file.prepare(offset, 0)
                 append(pack_operation(CUT, file.number, offset, 0))
             else:
                 length = len(data)
@@ -277,6 +276,9 @@ class FileStorage:
                     raise StorageError("too many bytes for one write", file=name, offset=offset)
                 if type(data) is memoryview and data.nbytes != length:
                     raise StorageError("a memoryview must be one of bytes", file=name)
+                shift, dirty = file.shift, file.dirty
+                if offset >> shift not in dirty or (offset + length) >> shift not in dirty:
+                    file.prepare(offset, length)
                 append(pack_operation(WRITE, file.number, offset, length))
                 append(data)
                 size += length
@@ -406,10 +408,19 @@ class FileStorage:
         self._checkpoint = self._start(self._run_checkpoint)
 
     def _run_checkpoint(self) -> None:
-        """In a worker: bring the spare segment's commits into the files, and empty it."""
-        self._spare.sync()
+        """In a worker: bring the spare segment's commits into the files, and mark that."""
+        spare = self._spare
+        spare.sync()
         self._checkpointer.write(self._frozen or ())
-        self._spare.empty(self._limits.journal_bytes * _KEPT_SEGMENTS)
+        mark = self._mark.next(spare.last)
+        descriptor = self._disk.open(JOURNAL_NAMES[0], write=True)
+        try:
+            write_mark(self._disk, descriptor, mark)
+            sync(self._disk, descriptor)
+        finally:
+            self._disk.close(descriptor)
+        self._mark = mark
+        spare.reuse(self._limits.journal_bytes * _KEPT_SEGMENTS)
 
     def _poll(self) -> None:
         """Take note of a checkpoint that has ended; try again one that found no space."""
@@ -474,19 +485,18 @@ class FileStorage:
         )
 
     def _recover(self) -> None:
-        segments = open_segments(self._disk, JOURNAL_NAMES)
+        journal = OldJournal(self._disk, JOURNAL_NAMES)
         try:
-            replay(self._disk, segments, self.file, self._write_back_if_much)
+            journal.replay(self.file, self._write_back_if_much)
             self._write_back()
-            remove_segments(self._disk, segments)
+            journal.remove()
         except OSError as error:
             if error.errno not in _NO_SPACE:
                 raise
             # Everything can be read; the journal stays for the opening that finds space.
             self._failure = StorageError(f"the last session's changes wait for space: {error}")
         finally:
-            for segment in segments:
-                self._disk.close(segment.descriptor)
+            journal.close()
 
     def _write_back_if_much(self) -> None:
         if self._cache.dirty_bytes > self._limits.dirty_bytes:

@@ -6,6 +6,10 @@ its last record may lie records of an earlier use. What makes a record valid is 
 its checksum: the number that must come next, and the salt of this opening of the folder. The
 first record that is not valid ends the journal: it was never acknowledged.
 
+Where the journal begins says the *mark*: the number up to which all is in the files. It lies in
+front of the records of the first segment, twice, and the older of the two is overwritten, so that
+there is always one. A segment that lies wholly below the mark counts for nothing.
+
 Unless a later record says that it was: each carries the number up to which the journal was known
 to be on the disk when it was written. Then bytes were lost that no crash can lose.
 
@@ -56,8 +60,10 @@ _pack_rest = _REST.pack
 pack_operation = _OPERATION.pack
 """``pack_operation(kind, file, offset, size)``; ``struct.error`` for what does not fit."""
 
-EMPTY_HEADER: Final = bytes(_HEADER_SIZE)
-"""Written over the first record, it empties a segment."""
+RECORDS_START: Final = 128
+"""Offset of the first record of a segment."""
+
+_MARK_OFFSETS: Final = (0, 64)
 
 
 class Record(NamedTuple):
@@ -68,6 +74,18 @@ class Record(NamedTuple):
     durable: int
     operations: bytes
     end: int
+
+
+class Mark(NamedTuple):
+    """All records up to ``number`` are in the files. ``slot`` is where this mark lies."""
+
+    salt: int
+    number: int
+    slot: int
+
+    def next(self, number: int) -> Mark:
+        """The mark to be written after this one."""
+        return Mark(self.salt, number, 1 - self.slot)
 
 
 class Operation(NamedTuple):
@@ -97,6 +115,22 @@ def encode_large_record(
     return [_pack_head(_MAGIC, checksum) + rest, *operations]
 
 
+def write_mark(disk: Disk, descriptor: int, mark: Mark) -> None:
+    """Write, but do not sync, a mark in the first segment."""
+    data = encode_record(mark.salt, mark.number, mark.number, [])
+    disk.write(descriptor, _MARK_OFFSETS[mark.slot], data)
+
+
+def read_mark(disk: Disk, descriptor: int) -> Mark | None:
+    """The newer of the marks that can be read; None if none was written yet."""
+    marks = []
+    for slot, offset in enumerate(_MARK_OFFSETS):
+        record = read_record(disk, descriptor, offset, offset + _HEADER_SIZE)
+        if record is not None:
+            marks.append(Mark(record.salt, record.number, slot))
+    return max(marks, key=lambda mark: mark.number, default=None)
+
+
 def read_record(disk: Disk, descriptor: int, offset: int, size: int) -> Record | None:
     """The record at ``offset`` of a segment of ``size`` bytes, if there is a valid one."""
     header = disk.read(descriptor, offset, _HEADER_SIZE)
@@ -114,20 +148,37 @@ def read_record(disk: Disk, descriptor: int, offset: int, size: int) -> Record |
 
 
 def read_segment(disk: Disk, descriptor: int, size: int) -> Iterator[Record]:
-    """The valid records of a segment.
-
-    Raises:
-        CorruptStorageError: a record is damaged that is known to have been on the disk.
-    """
-    record = read_record(disk, descriptor, 0, size)
+    """The valid records of a segment, from its start to the first that is not."""
+    record = read_record(disk, descriptor, RECORDS_START, size)
     while record is not None:
         yield record
         following = read_record(disk, descriptor, record.end, size)
         if following is not None and not _follows(following, record):
-            following = None
-        if following is None:
-            _check_tail(disk, descriptor, record, size)
+            return
         record = following
+
+
+def check_tail(disk: Disk, descriptor: int, *, end: int, salt: int, last: int, size: int) -> None:
+    """Look whether behind the last valid record lies proof that there was more on the disk.
+
+    A torn tail is what any crash may leave. A damaged record that had been synced is not: then
+    acknowledged data are gone, and going on in silence would hide it.
+
+    Raises:
+        CorruptStorageError: there is.
+    """
+    pattern = struct.pack("<Q", salt)
+    for position in range(end, size, _SCAN_BYTES):
+        chunk = disk.read(descriptor, position, _SCAN_BYTES + len(pattern) - 1)
+        found = chunk.find(pattern)
+        while found >= 0:
+            record = read_record(disk, descriptor, position + found - _HEAD.size, size)
+            if record is not None and record.salt == salt and record.durable > last:
+                raise CorruptStorageError(
+                    f"the journal is damaged at byte {end}: record {last + 1} cannot be read,"
+                    f" though all up to {record.durable} had been on the disk"
+                )
+            found = chunk.find(pattern, found + 1)
 
 
 def read_operations(record: Record) -> Iterator[Operation]:
@@ -151,25 +202,3 @@ def read_operations(record: Record) -> Iterator[Operation]:
 
 def _follows(record: Record, before: Record) -> bool:
     return record.salt == before.salt and record.number == before.number + 1
-
-
-def _check_tail(disk: Disk, descriptor: int, last: Record, size: int) -> None:
-    """Raise if behind the last valid record lies proof that there were more on the disk.
-
-    A torn tail is what any crash may leave. A damaged record that had been synced is not: then
-    acknowledged data are gone, and going on in silence would hide it.
-    """
-    salt = struct.pack("<Q", last.salt)
-    position = last.end
-    while position < size:
-        chunk = disk.read(descriptor, position, _SCAN_BYTES + len(salt) - 1)
-        found = chunk.find(salt)
-        while found >= 0:
-            record = read_record(disk, descriptor, position + found - _HEAD.size, size)
-            if record is not None and record.salt == last.salt and record.durable > last.number:
-                raise CorruptStorageError(
-                    f"the journal is damaged at byte {last.end}: record {last.number + 1} cannot"
-                    f" be read, though all up to {record.durable} had been on the disk"
-                )
-            found = chunk.find(salt, found + 1)
-        position += _SCAN_BYTES

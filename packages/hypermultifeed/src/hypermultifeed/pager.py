@@ -45,23 +45,25 @@ class PagedFile:
         name: name within the storage.
         size: bytes.
         exists: False until something is written.
+        pages: what is held, by number.
+        shift: a page is ``1 << shift`` bytes.
 
     A page may be shorter than the page size; what is missing of it below ``size`` is zeros.
     """
 
-    __slots__ = ("_mask", "_shift", "exists", "name", "pages", "size")
+    __slots__ = ("_mask", "exists", "name", "pages", "shift", "size")
 
     def __init__(self, name: str, shift: int) -> None:
         self.name = name
         self.size = 0
         self.exists = False
         self.pages: dict[int, bytearray] = {}
-        self._shift = shift
+        self.shift = shift
         self._mask = (1 << shift) - 1
 
     def read(self, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset``; fewer at the end of the file, none beyond it."""
-        page = self.pages.get(offset >> self._shift)
+        page = self.pages.get(offset >> self.shift)
         if page is not None:
             start = offset & self._mask
             end = start + size
@@ -80,7 +82,7 @@ class PagedFile:
         stop = offset + size
         start = offset & self._mask
         if start + size <= self._mask + 1:
-            page = self._writable(offset >> self._shift)
+            page = self._writable(offset >> self.shift)
             self._put(page, start, data, size)
         else:
             self._write_across(offset, data)
@@ -91,7 +93,7 @@ class PagedFile:
         """End the file at ``offset``; nothing happens to a shorter file."""
         if offset >= self.size:
             return
-        number = offset >> self._shift
+        number = offset >> self.shift
         for beyond in [n for n in self.pages if n > number]:
             self._drop(beyond)
         if number in self.pages:
@@ -115,6 +117,9 @@ class PagedFile:
             page = self.pages[number] = bytearray()
         return page
 
+    def _replace(self, number: int, page: bytearray) -> None:
+        self.pages[number] = page
+
     def _drop(self, number: int) -> None:
         del self.pages[number]
 
@@ -132,8 +137,11 @@ class PagedFile:
             while done < len(view):
                 start = (offset + done) & self._mask
                 size = min(page_size - start, len(view) - done)
-                page = self._writable((offset + done) >> self._shift)
-                self._put(page, start, view[done : done + size], size)
+                number = (offset + done) >> self.shift
+                if size == page_size:
+                    self._replace(number, bytearray(view[done : done + size]))
+                else:
+                    self._put(self._writable(number), start, view[done : done + size], size)
                 done += size
 
     def _read_across(self, offset: int, size: int) -> bytes:
@@ -153,7 +161,7 @@ class PagedFile:
         while done < len(out):
             start = (offset + done) & self._mask
             size = min(page_size - start, len(out) - done)
-            page = self.pages.get((offset + done) >> self._shift)
+            page = self.pages.get((offset + done) >> self.shift)
             if page is not None:
                 piece = page[start : start + size]
                 out[done : done + len(piece)] = piece
@@ -261,6 +269,7 @@ class StoredFile(PagedFile):
     from ``pages`` is, below ``_base``, as it is in the file, and zeros above.
 
     Attributes:
+        dirty: the changed pages, by number.
         number: what the journal calls the file.
         defined: the use of a journal segment that knows this number.
         descriptor: open for reading, or -1.
@@ -272,10 +281,10 @@ class StoredFile(PagedFile):
         "_cache",
         "_changed",
         "_cut",
-        "_dirty",
         "_frozen",
         "defined",
         "descriptor",
+        "dirty",
         "number",
     )
 
@@ -292,8 +301,17 @@ class StoredFile(PagedFile):
         self._cache = cache
         self._changed = False
         self._cut: int | None = None
-        self._dirty: dict[int, bytearray] = {}
+        self.dirty: dict[int, bytearray] = {}
         self._frozen: Frozen | None = None
+
+    def prepare(self, offset: int, size: int) -> None:
+        """Read what a write needs of the file, so that the write itself cannot fail."""
+        for position in {offset, offset + size - 1} if size else {offset}:
+            number = position >> self.shift
+            if number not in self.pages and number << self.shift < self._base:
+                self.pages[number] = bytearray(self._load(number))
+                if not self._bulk:
+                    self._cache.keep(self, number)
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:  # noqa: D102
         size = len(data)
@@ -305,8 +323,8 @@ class StoredFile(PagedFile):
         if stop <= self._mask + 1:
             if not size:
                 return
-            number = offset >> self._shift
-            page = self._dirty.get(number)
+            number = offset >> self.shift
+            page = self.dirty.get(number)
             if page is None:
                 page = self._writable(number)
             length = len(page)
@@ -335,9 +353,9 @@ class StoredFile(PagedFile):
 
     def freeze(self) -> Frozen:
         """Hand the changes to a checkpoint; later ones are counted anew."""
-        frozen = Frozen(self.name, self.exists, self._cut, self.size, self._dirty, self._mask + 1)
+        frozen = Frozen(self.name, self.exists, self._cut, self.size, self.dirty, self._mask + 1)
         self._frozen = frozen
-        self._dirty = {}
+        self.dirty = {}
         self._cut = None
         self._changed = False
         return frozen
@@ -359,12 +377,12 @@ class StoredFile(PagedFile):
     def abandon(self) -> None:
         """Forget everything; reading then asks the cache, which refuses."""
         self.pages = {}
-        self._dirty = {}
+        self.dirty = {}
         self._frozen = None
 
     def forget(self, number: int) -> None:
         """Drop a page, unless it holds what the file does not."""
-        if number not in self._dirty and (self._frozen is None or number not in self._frozen.pages):
+        if number not in self.dirty and (self._frozen is None or number not in self._frozen.pages):
             self.pages.pop(number, None)
 
     def _change(self) -> None:
@@ -373,7 +391,7 @@ class StoredFile(PagedFile):
             self._cache.changed.append(self)
 
     def _writable(self, number: int) -> bytearray:
-        page = self._dirty.get(number)
+        page = self.dirty.get(number)
         if page is not None:
             return page
         page = self.pages.get(number)
@@ -381,13 +399,18 @@ class StoredFile(PagedFile):
             page = bytearray(self._load(number))
         elif self._frozen is not None and number in self._frozen.pages:
             page = bytearray(page)
-        self.pages[number] = self._dirty[number] = page
+        self.pages[number] = self.dirty[number] = page
         self._cache.dirty_bytes += len(page) + _PAGE_OVERHEAD
         return page
 
+    def _replace(self, number: int, page: bytearray) -> None:
+        if number not in self.dirty:
+            self._cache.dirty_bytes += len(page) + _PAGE_OVERHEAD
+        self.pages[number] = self.dirty[number] = page
+
     def _drop(self, number: int) -> None:
         del self.pages[number]
-        self._dirty.pop(number, None)
+        self.dirty.pop(number, None)
 
     def _put(
         self, page: bytearray, start: int, data: bytes | bytearray | memoryview, size: int
@@ -397,7 +420,7 @@ class StoredFile(PagedFile):
         super()._put(page, start, data, size)
 
     def _load(self, number: int) -> bytes:
-        start = number << self._shift
+        start = number << self.shift
         size = min(self._base - start, self._mask + 1)
         return self._cache.read(self, start, size) if size > 0 else b""
 
@@ -408,8 +431,8 @@ class StoredFile(PagedFile):
         size = min(size, self.size - offset)
         if size <= 0:
             return b""
-        first = offset >> self._shift
-        last = (offset + size - 1) >> self._shift
+        first = offset >> self.shift
+        last = (offset + size - 1) >> self.shift
         if first == last:
             return self._read_within(first, offset, size)
         if not self.pages or not any(n in self.pages for n in range(first, last + 1)):
@@ -440,13 +463,13 @@ class StoredFile(PagedFile):
         stop = offset + len(out)
         position = offset
         while position < stop:  # stretches without pages come from the file, each in one read
-            number = position >> self._shift
+            number = position >> self.shift
             after = number
-            while after << self._shift < stop and after not in self.pages:
+            while after << self.shift < stop and after not in self.pages:
                 after += 1
             if after > number:
-                end = min(after << self._shift, stop)
+                end = min(after << self.shift, stop)
                 out[position - offset : end - offset] = self._read_disk(position, end - position)
                 position = end
             else:
-                position = (number << self._shift) + page_size
+                position = (number << self.shift) + page_size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hypermultifeed.checkpoint import sync, sync_root
@@ -11,11 +10,15 @@ from hypermultifeed.errors import CorruptStorageError
 from hypermultifeed.journal import (
     CUT,
     DEFINE,
-    EMPTY_HEADER,
+    RECORDS_START,
     WRITE,
+    Mark,
+    check_tail,
+    read_mark,
     read_operations,
     read_record,
     read_segment,
+    write_mark,
 )
 
 if TYPE_CHECKING:
@@ -29,10 +32,10 @@ _COPY_BYTES: Final = 1 << 20
 
 
 class OldSegment(NamedTuple):
-    """A journal segment of an earlier opening; ``first`` to ``last`` number its valid records."""
+    """A segment with records that are not all in the files; ``end`` is behind the last valid."""
 
-    name: str
     descriptor: int
+    size: int
     end: int
     salt: int
     first: int
@@ -40,112 +43,122 @@ class OldSegment(NamedTuple):
     durable: int
 
 
-def open_segments(disk: Disk, names: Sequence[str]) -> list[OldSegment]:
-    """The segments that are there, the older first; those without use have no records.
+class OldJournal:
+    """The journal of an earlier opening, if there is one. When this is made, it is on the disk.
 
-    What is valid is written once more and synced: a process whose fsync() had failed may have
-    left it in the system's memory only, marked as if it were on the disk.
+    What is valid is written once more for that: a process whose fsync() had failed may have left
+    it in the system's memory only, marked as if it were stored.
+
+    Without the first file there is no journal: either its name had never reached the disk, then
+    nothing was acknowledged; or it was removed already, after all was in the files.
 
     Raises:
         CorruptStorageError: records are lost that had been on the disk.
         OSError: reading or writing failed.
     """
-    segments: list[OldSegment] = []
-    try:
-        for name in names:
-            size = disk.size(name)
-            if size is not None:
-                descriptor = disk.open(name, write=True)
-                segments.append(OldSegment(name, descriptor, 0, 0, 0, 0, 0))
-                segments[-1] = _measure(disk, segments[-1], size)
-        segments.sort(key=lambda segment: segment.first)
-        segments = _connect(disk, segments)
-        for segment in segments:
-            _write_again(disk, segment)
-    except BaseException:
-        for segment in segments:
-            disk.close(segment.descriptor)
-        raise
-    return segments
+
+    def __init__(self, disk: Disk, names: Sequence[str]) -> None:
+        self._disk = disk
+        self._names = [name for name in names if disk.size(name) is not None]
+        self._descriptors: list[int] = []
+        self._mark: Mark | None = None
+        self.segments: list[OldSegment] = []
+        if names[0] in self._names:
+            try:
+                self._open()
+            except BaseException:
+                self.close()
+                raise
+
+    def replay(self, find: Callable[[str], StoredFile], after_record: Callable[[], None]) -> None:
+        """Do all commits again that may not be in the files."""
+        for segment in self.segments:
+            files: dict[int, StoredFile] = {}
+            offset = RECORDS_START
+            while offset < segment.end:
+                record = read_record(self._disk, segment.descriptor, offset, segment.end)
+                if record is None:
+                    raise CorruptStorageError("the journal changed while it was read")
+                _apply(record, files, find)
+                offset = record.end
+                after_record()
+
+    def remove(self) -> None:
+        """Remove the journal, all of which is in the files now."""
+        if self.segments:
+            last = self.segments[-1]
+            mark = self._mark or Mark(last.salt, 0, 0)
+            write_mark(self._disk, self._descriptors[0], mark.next(last.last))
+            sync(self._disk, self._descriptors[0])
+        self.close()
+        for name in self._names:
+            self._disk.remove(name)
+        if self._names:
+            sync_root(self._disk)
+
+    def close(self) -> None:
+        """Close the files."""
+        while self._descriptors:
+            self._disk.close(self._descriptors.pop())
+
+    def _open(self) -> None:
+        found: list[OldSegment] = []
+        for name in self._names:
+            self._descriptors.append(self._disk.open(name, write=True))
+            segment = _measure(self._disk, self._descriptors[-1], self._disk.size(name) or 0)
+            if segment is not None:
+                found.append(segment)
+        self._mark = read_mark(self._disk, self._descriptors[0])
+        self.segments = _select(found, self._mark)
+        for segment in self.segments:
+            check_tail(
+                self._disk,
+                segment.descriptor,
+                end=segment.end,
+                salt=segment.salt,
+                last=segment.last,
+                size=segment.size,
+            )
+            _write_again(self._disk, segment)
+        if self.segments:
+            sync_root(self._disk)  # a crash may have come before their names were on the disk
 
 
-def replay(
-    disk: Disk,
-    segments: Sequence[OldSegment],
-    find: Callable[[str], StoredFile],
-    after_record: Callable[[], None],
-) -> None:
-    """Do all commits of the journal again."""
-    for segment in segments:
-        files: dict[int, StoredFile] = {}
-        offset = 0
-        while offset < segment.end:
-            record = read_record(disk, segment.descriptor, offset, segment.end)
-            if record is None:
-                raise CorruptStorageError("the journal changed while it was read")
-            _apply(record, files, find)
-            offset = record.end
-            after_record()
-
-
-def remove_segments(disk: Disk, segments: Sequence[OldSegment]) -> None:
-    """Remove a journal that is in the files, so that no part of it can come back alone.
-
-    The newer segment without the older one would do no harm; the older one alone would take the
-    files back.
-    """
-    for segment in segments:
-        if segment.end:
-            _empty(disk, segment)
-    for segment in segments:
-        disk.remove(segment.name)
-    if segments:
-        sync_root(disk)
-
-
-def _measure(disk: Disk, segment: OldSegment, size: int) -> OldSegment:
-    for record in read_segment(disk, segment.descriptor, size):
-        segment = segment._replace(
-            end=record.end,
-            salt=record.salt,
-            first=segment.first or record.number,
-            last=record.number,
-            durable=record.durable,
+def _measure(disk: Disk, descriptor: int, size: int) -> OldSegment | None:
+    segment: OldSegment | None = None
+    for record in read_segment(disk, descriptor, size):
+        first = record.number if segment is None else segment.first
+        segment = OldSegment(
+            descriptor, size, record.end, record.salt, first, record.number, record.durable
         )
     return segment
 
 
-def _connect(disk: Disk, segments: list[OldSegment]) -> list[OldSegment]:
-    """Empty the newer segment if records are missing between the two: it was never acknowledged.
+def _select(found: list[OldSegment], mark: Mark | None) -> list[OldSegment]:
+    """The segments that go on from the mark without a gap, in order.
 
-    At once, on the disk: the older one is emptied later, and the newer alone must not be found.
+    What lies behind a gap was never acknowledged, unless it says that what is missing had been
+    on the disk.
     """
-    used = [segment for segment in segments if segment.end]
-    for before, after in itertools.pairwise(used):
-        if after.salt != before.salt:
-            raise CorruptStorageError("the journal's two files are of different sessions")
-        if after.first == before.last + 1:
-            continue
-        if after.durable > before.last:
-            raise CorruptStorageError(
-                f"the journal has lost records {before.last + 1} to {after.first - 1}"
-            )
-        _empty(disk, after)
-        return [s._replace(end=0) if s is after else s for s in segments]
-    return segments
-
-
-def _empty(disk: Disk, segment: OldSegment) -> None:
-    disk.write(segment.descriptor, 0, EMPTY_HEADER)
-    sync(disk, segment.descriptor)
+    selected: list[OldSegment] = []
+    last = mark.number if mark else 0
+    salts = {segment.salt for segment in found} | ({mark.salt} if mark else set())
+    if len(salts) > 1:
+        raise CorruptStorageError("the journal's files are of different sessions")
+    for segment in sorted(found, key=lambda segment: segment.first):
+        if segment.first == last + 1:
+            selected.append(segment)
+            last = segment.last
+        elif segment.durable > last:
+            raise CorruptStorageError(f"the journal has lost record {last + 1}")
+    return selected
 
 
 def _write_again(disk: Disk, segment: OldSegment) -> None:
     for offset in range(0, segment.end, _COPY_BYTES):
         size = min(_COPY_BYTES, segment.end - offset)
         disk.write(segment.descriptor, offset, disk.read(segment.descriptor, offset, size))
-    if segment.end:
-        sync(disk, segment.descriptor)
+    sync(disk, segment.descriptor)
 
 
 def _apply(record: Record, files: dict[int, StoredFile], find: Callable[[str], StoredFile]) -> None:
