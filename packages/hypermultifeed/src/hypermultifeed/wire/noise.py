@@ -20,6 +20,8 @@ HASH_BYTES: Final = 64
 KEY_BYTES: Final = 32
 TAG_BYTES: Final = crypto.AEAD_TAG_BYTES
 
+_FAILED: Final = "Noise handshake failed"  # and nothing about where or why
+
 
 class SymmetricState:
     """Chaining key, hash and cipher key of a handshake (Noise 5.1 and 5.2).
@@ -122,7 +124,11 @@ class Handshake:
         return not self.finished and self.initiator == (self._messages % 2 == 0)
 
     def write_message(self) -> bytes:
-        """Our next message, without a length before it."""
+        """Our next message, without a length before it.
+
+        Raises:
+            HandshakeError: the key that the peer has sent is of low order.
+        """
         state = self._state
         out = b""
         if self._messages < 2:
@@ -146,7 +152,7 @@ class Handshake:
         try:
             self._read(message)
         except ValueError:
-            raise HandshakeError("Noise handshake failed") from None
+            raise HandshakeError(_FAILED) from None
         self._advance()
 
     def _read(self, message: bytes) -> None:
@@ -167,7 +173,11 @@ class Handshake:
         self.remote_payload = payload or self.remote_payload
 
     def _mix(self, ours: NoiseKeyPair, theirs: bytes) -> None:
-        self._state.mix_key(crypto.dh(ours.secret_key, theirs))
+        try:
+            shared = crypto.dh(ours.secret_key, theirs)
+        except ValueError:
+            raise HandshakeError(_FAILED) from None
+        self._state.mix_key(shared)
 
     def _advance(self) -> None:
         self._messages += 1
