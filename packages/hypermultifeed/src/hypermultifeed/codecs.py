@@ -154,6 +154,9 @@ class Base64Codec:
 class JsonCodec:
     """JSON as ``JSON.stringify`` writes it: no spaces, non-ASCII as it is, JS's number forms.
 
+    So ``1.0`` is written as ``1`` and comes back as an int. Ints of any size are written in full
+    (JS reads those above 2**53 inexactly), NaN and the infinities as ``null``.
+
     Args:
         newline: whether a newline follows. Feeds have it, extension messages do not; reading
             takes both.
