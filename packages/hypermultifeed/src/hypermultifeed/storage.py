@@ -21,10 +21,11 @@ Durability is a choice of two:
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from hypermultifeed.disk import FolderDisk, check_name, make_folders
 from hypermultifeed.errors import ClosedError, StorageError, StorageLockedError
+from hypermultifeed.feed.files import Write
 from hypermultifeed.file_storage import FileStorage
 from hypermultifeed.lock import FolderLock
 from hypermultifeed.pager import BULK_PAGE_SHIFT, SMALL_PAGE_SHIFT, PagedFile, is_bulk
@@ -32,20 +33,18 @@ from hypermultifeed.pager import BULK_PAGE_SHIFT, SMALL_PAGE_SHIFT, PagedFile, i
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+__all__ = [
+    "Durability",
+    "MemoryStorage",
+    "Storage",
+    "StorageFactory",
+    "StorageFile",
+    "Write",
+    "files",
+    "memory",
+]
+
 Durability = Literal["full", "relaxed"]
-
-
-class Write(NamedTuple):
-    """One change to one file.
-
-    ``data`` goes to ``offset``; what lies between the old end and ``offset`` becomes zeros.
-    ``b""`` creates the file and does no more. ``None`` ends the file at ``offset``: a shorter or
-    absent file stays as it is. A memoryview must be one of bytes; it is not kept.
-    """
-
-    file: str
-    offset: int
-    data: bytes | bytearray | memoryview | None
 
 
 class StorageFile(Protocol):
