@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ PAGES = json.loads((VECTORS / "bitfield-pages.json").read_text())
 RUNS = json.loads((VECTORS / "bitfield-rle.json").read_text())
 
 
-def apply(bits: FeedBits, operation: list) -> bool | None:
+def apply(bits: FeedBits, operation: list[Any]) -> bool | None:
     name, *arguments = operation
     match name:
         case "set":
@@ -32,7 +33,7 @@ def apply(bits: FeedBits, operation: list) -> bool | None:
     return None
 
 
-def expected_page(case: dict, number: int) -> bytes:
+def expected_page(case: dict[str, Any], number: int) -> bytes:
     page = bytearray(case["pageSize"])
     for offset, text in case["pages"][number] or []:
         part = bytes.fromhex(text)
@@ -41,7 +42,7 @@ def expected_page(case: dict, number: int) -> bytes:
 
 
 @pytest.mark.parametrize("case", PAGES["cases"], ids=lambda case: case["name"])
-def test_pages_are_those_of_js(case: dict) -> None:
+def test_pages_are_those_of_js(case: dict[str, Any]) -> None:
     bits = FeedBits(case["pageSize"])
     assert [apply(bits, operation) for operation in case["ops"]] == case["returned"]
     assert bits.pages.count == len(case["pages"])
@@ -51,7 +52,7 @@ def test_pages_are_those_of_js(case: dict) -> None:
 
 
 @pytest.mark.parametrize("case", PAGES["cases"], ids=lambda case: case["name"])
-def test_changes_make_the_file_of_js(case: dict) -> None:
+def test_changes_make_the_file_of_js(case: dict[str, Any]) -> None:
     bits = FeedBits(case["pageSize"])
     file = bytearray()
     for operation in case["ops"]:
@@ -66,7 +67,7 @@ def test_changes_make_the_file_of_js(case: dict) -> None:
 
 
 @pytest.mark.parametrize("case", PAGES["cases"], ids=lambda case: case["name"])
-def test_counts_and_gaps(case: dict) -> None:
+def test_counts_and_gaps(case: dict[str, Any]) -> None:
     bits = FeedBits(case["pageSize"])
     for operation in case["ops"]:
         apply(bits, operation)
@@ -74,7 +75,8 @@ def test_counts_and_gaps(case: dict) -> None:
         end = total["end"] or 8 * bits.data.byte_length
         assert bits.data.count(total["start"], end) == total["total"], total
     for walk in case["unsetIterator"]:
-        at, found = walk["start"] + walk["seek"], []
+        at = walk["start"] + walk["seek"]
+        found: list[int] = []
         while len(found) < len(walk["next"]):
             at = bits.data.next_clear(at, walk["end"]) if at >= 0 else -1
             found.append(at)
@@ -83,7 +85,7 @@ def test_counts_and_gaps(case: dict) -> None:
 
 
 @pytest.mark.parametrize("case", RUNS["compress"], ids=lambda case: case["name"])
-def test_bitfield_of_a_have(case: dict) -> None:
+def test_bitfield_of_a_have(case: dict[str, Any]) -> None:
     bits = FeedBits()
     for start, stop in case["setRanges"]:
         bits.set_blocks(start, stop)

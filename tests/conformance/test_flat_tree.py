@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "flat-tree.json").
 
 
 @pytest.mark.parametrize("case", VECTORS["indexes"], ids=lambda case: str(case["index"]))
-def test_everything_about_a_node(case: dict) -> None:
+def test_everything_about_a_node(case: dict[str, Any]) -> None:
     node = case["index"]
     children = list(flat_tree.children(node) or []) or None
     assert {
@@ -30,10 +31,10 @@ def test_everything_about_a_node(case: dict) -> None:
 
 
 @pytest.mark.parametrize("case", VECTORS["index"], ids=str)
-def test_node_of_a_depth_and_offset(case: dict) -> None:
+def test_node_of_a_depth_and_offset(case: dict[str, Any]) -> None:
     assert flat_tree.index(case["depth"], case["offset"]) == case["index"]
 
 
 @pytest.mark.parametrize("case", VECTORS["fullRoots"], ids=lambda case: str(case["length"]))
-def test_roots_of_a_length(case: dict) -> None:
+def test_roots_of_a_length(case: dict[str, Any]) -> None:
     assert flat_tree.full_roots(case["length"]) == case["roots"]

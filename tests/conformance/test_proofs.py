@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,7 +39,7 @@ def tree_of(log: Log) -> list[int]:
     return [node for node in range(1024) if log.has_tree_node(node)]
 
 
-def state(log: Log) -> dict:
+def state(log: Log) -> dict[str, Any]:
     have = [index for index in range(log.length) if log.has(index)]
     return {
         "length": log.length,
@@ -64,7 +64,7 @@ def put_all(log: Log, messages: list[str]) -> None:
 
 
 @pytest.mark.parametrize("case", VECTORS["byLength"], ids=lambda case: str(case["length"]))
-def test_every_proof_of_a_feed(case: dict) -> None:
+def test_every_proof_of_a_feed(case: dict[str, Any]) -> None:
     log = writer(case["length"])
     assert log.signature()[1].hex() == case["signature"]
     assert [node.index for node in log.root_hashes(case["length"] - 1)] == case["rootIndexes"]
@@ -83,7 +83,7 @@ def test_every_proof_of_a_feed(case: dict) -> None:
 
 
 @pytest.mark.parametrize("case", VECTORS["sessions"], ids=lambda case: case["name"])
-def test_session(case: dict) -> None:
+def test_session(case: dict[str, Any]) -> None:
     source, (target, _) = writer(0), reader()
     heard = ProofMemory()
     for step in case["steps"]:
@@ -110,7 +110,7 @@ def test_session(case: dict) -> None:
 
 
 @pytest.mark.parametrize("case", VECTORS["verify"], ids=lambda case: case["name"])
-def test_verification(case: dict) -> None:
+def test_verification(case: dict[str, Any]) -> None:
     log, storage = reader()
     put_all(log, case["previousDataMessages"])
     message = decode_data(bytes.fromhex(case["dataMessage"]))
@@ -132,7 +132,7 @@ FORGED = [case for case in VECTORS["jsAcceptsButShouldNot"] if "jsStored" in cas
 
 
 @pytest.mark.parametrize("case", FORGED, ids=lambda case: case["name"])
-def test_forged_values_that_js_stores(case: dict) -> None:
+def test_forged_values_that_js_stores(case: dict[str, Any]) -> None:
     log, storage = reader()
     put_all(log, case["previousDataMessages"])
     before = bytes_of(storage)

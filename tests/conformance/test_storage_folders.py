@@ -7,7 +7,7 @@ import hashlib
 import json
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,7 +27,7 @@ CASES = {case["name"]: case for case in VECTORS["cases"]}
 OWNER = KeyPair.from_seed(b"\x01" * 32)
 
 
-def content(file: dict) -> bytes | None:
+def content(file: dict[str, Any]) -> bytes | None:
     if "base64" in file:
         return base64.b64decode(file["base64"])
     if "zlib" in file:
@@ -66,8 +66,8 @@ def block(index: int) -> bytes:
     return b"block-%d" % index
 
 
-def new(storage: Storage, **options: bool) -> Log:
-    return Log.open(storage, key_pair=OWNER, **options)
+def new(storage: Storage, *, store_secret_key: bool = True) -> Log:
+    return Log.open(storage, key_pair=OWNER, store_secret_key=store_secret_key)
 
 
 def batches(*sizes: int) -> Callable[[Storage], object]:
@@ -192,7 +192,7 @@ def ranges(have: Callable[[int], bool], stop: int) -> list[list[int]]:
     return found
 
 
-def describe(log: Log) -> dict:
+def describe(log: Log) -> dict[str, Any]:
     roots = log.root_hashes(log.length - 1) if log.length else []
     return {
         "key": log.key.hex(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,13 +22,13 @@ def marked(tree: Bits) -> list[int]:
     return [node for node in range(8 * tree.byte_length) if tree.get(node)]
 
 
-def prove(tree: Bits, node: int, digest: int, *, itself: bool = False) -> dict | None:
+def prove(tree: Bits, node: int, digest: int, *, itself: bool = False) -> dict[str, Any] | None:
     proof = merkle.prove(tree.get, node, digest, merkle.ProofMemory(), itself=itself)
     return None if proof is None else {"nodes": proof[0], "verifiedBy": 2 * proof[1]}
 
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
-def test_case(case: dict) -> None:
+def test_case(case: dict[str, Any]) -> None:
     tree = new_tree()
     assert [merkle.mark_known(tree, node) for node in case["set"]] == case["setReturned"]
     assert marked(tree) == case["bits"]
@@ -44,7 +45,7 @@ def test_case(case: dict) -> None:
 
 
 @pytest.mark.parametrize("case", VECTORS["simulations"], ids=lambda case: str(case["seed"]))
-def test_simulation(case: dict) -> None:
+def test_simulation(case: dict[str, Any]) -> None:
     trees = [new_tree() for _ in range(case["peers"])]
     length = 0
     for step in case["steps"]:
