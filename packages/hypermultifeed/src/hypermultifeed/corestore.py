@@ -322,6 +322,7 @@ class CoreTable:
         self._closing: asyncio.Task[None] | None = None
         self._cores: dict[bytes, Hypercore] = {}
         self._loading: dict[bytes, asyncio.Task[Hypercore]] = {}
+        self._serving: set[bytes] = set()
         self._holders: dict[bytes, set[Corestore]] = {}
         self._private: set[bytes] = set()
         self._quiet: set[bytes] = set()
@@ -552,9 +553,10 @@ class CoreTable:
         """Open a stored core that a peer asks for; whether it may have it."""
         if self._closing is not None or not self.is_stored(wanted) or self.is_private(wanted):
             return False
-        passive = len(self._cores) - len(self._holders)
+        passive = len(self._cores) - len(self._holders) + len(self._serving)
         if passive >= PASSIVE_CORES_MAX and not self._drop_idle_core():
             return False
+        self._serving.add(wanted)
         self.spawn(self._serve(wanted, replication))
         return True
 
@@ -566,6 +568,8 @@ class CoreTable:
             replication.refuse(wanted)
         else:
             replication.add(core)
+        finally:
+            self._serving.discard(wanted)
 
     def _drop_idle_core(self) -> bool:
         """Close the oldest core that only a peer wanted and that no peer uses now."""

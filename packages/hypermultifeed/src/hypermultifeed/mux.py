@@ -291,7 +291,9 @@ class _Exchange(ChannelHandler):
         if extension_id >= len(self._names):
             return
         try:
-            for event in self._sync.receive(self._names[extension_id], payload):
+            events = self._sync.receive(self._names[extension_id], payload)
+            self._flush()  # the peer hears which feeds we replicate before it sees their channels
+            for event in events:
                 self._on_event(event)
         except ReplicationError as error:
             self.channel.close(error)
@@ -391,9 +393,12 @@ class _Exchange(ChannelHandler):
             self._mux.stream.session.release()
 
     def _send(self) -> None:
+        self._flush()
+        self._finish_if_settled()
+
+    def _flush(self) -> None:
         for name, payload in self._sync.messages_to_send():
             self.channel.send_extension(EXTENSIONS.index(name), payload)
-        self._finish_if_settled()
 
     def _finish_if_settled(self) -> None:
         """Close the channel of a replication that is not live once all is agreed on."""
