@@ -237,7 +237,7 @@ class Hypercore:
         if hasattr(given, "commit"):
             storage: Storage = given  # type: ignore[assignment]
         else:
-            storage = given(self._durability)  # type: ignore[operator]
+            storage = given(self._durability)
             self._owns_storage = True
         try:
             self._open_log(storage)
