@@ -107,6 +107,7 @@ class Mux(SessionOwner):
         stream: the stream.
         error: why the peer cannot be talked to, None otherwise.
         greeted: whether a compatible peer has greeted us on this stream.
+        coming: discovery keys of feeds that are agreed on and being opened.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class Mux(SessionOwner):
         self._user_data = user_data
         self._exchange: _Exchange | None = None
         self._agreed: set[bytes] = set()
+        self.coming: set[bytes] = set()
         self._failures = 0
         self._detached = False
         self.error: Exception | None = None
@@ -179,7 +181,7 @@ class Mux(SessionOwner):
             if self._exchange is None and self._failures < FAILURES_MAX:
                 self._open()
             return self._exchange is not None
-        if self._exchange is not None and discovery_key in self._exchange.coming:
+        if discovery_key in self.coming:
             return True
         feed = self._feeds.feed_by_discovery_key(discovery_key)
         if feed is not None and feed.key in self._agreed:
@@ -260,13 +262,9 @@ class Mux(SessionOwner):
 
 
 class _Exchange(ChannelHandler):
-    """One opening of the root key's channel.
+    """One opening of the root key's channel."""
 
-    Attributes:
-        coming: discovery keys of feeds that are agreed on and being opened.
-    """
-
-    __slots__ = ("_deciding", "_feeds", "_mux", "_names", "_over", "_sync", "_work", "coming")
+    __slots__ = ("_deciding", "_feeds", "_mux", "_names", "_over", "_sync", "_work")
 
     def __init__(self, mux: Mux, feeds: FeedSet, user_data: object) -> None:
         self._mux = mux
@@ -276,7 +274,6 @@ class _Exchange(ChannelHandler):
         self._deciding: deque[ManifestReceived] = deque()
         self._work = 0
         self._over = False
-        self.coming: set[bytes] = set()
 
     def on_open(self) -> None:
         self._sync.offer(feed.key for feed in self._feeds.feeds())
@@ -353,17 +350,17 @@ class _Exchange(ChannelHandler):
     def _on_granted(self, keys: list[bytes]) -> None:
         missing = [key for key in keys if self._feeds.feed(key) is None]
         if missing:
-            self._begin(self._add(keys, missing))
+            coming = {discovery_key_of(key): key for key in missing}
+            self._mux.coming.update(coming)
+            self._begin(self._add(keys, coming))
         else:
             self._replicate(keys)
 
-    async def _add(self, keys: list[bytes], missing: list[bytes]) -> None:
-        coming = {discovery_key_of(key): key for key in missing}
-        self.coming.update(coming)
+    async def _add(self, keys: list[bytes], coming: dict[bytes, bytes]) -> None:
         try:
-            await self._feeds.add_remote(missing)
+            await self._feeds.add_remote(list(coming.values()))
         finally:
-            self.coming.difference_update(coming)
+            self._mux.coming.difference_update(coming)
         self._replicate(keys)
         session = self._mux.stream.session
         for discovery_key, key in coming.items():
