@@ -9,7 +9,8 @@ that a legal crash may leave:
   names too, where their folder was not synced.
 
 A failed sync is what it is on Linux: the bytes stay readable, are taken for clean, and no later
-sync of the same file writes them.
+sync of the same file writes them. (Sizes are not lost so: a file system that cannot write those
+stops.)
 
 How to use it with any program over storage::
 
@@ -200,7 +201,7 @@ class SimulatedDisk:
             self._do(Operation("sync", name, inode))
         except OSError:
             for change in inode.changes:
-                change.lost = not change.durable
+                change.lost = not (change.durable or change.cut)
             raise
         inode.sync()
 

@@ -251,7 +251,8 @@ class Workload:
         await self.storage.close()
         self.during_checkpoints = during
         self.model.acknowledged = len(self.model.history) - 1
-        assert self.disk.files() == self.model.files
+        there = self.disk.files()
+        assert there == self.model.files, difference(there, self.model.files)
         assert not self.disk.open_descriptors
 
 
@@ -267,7 +268,7 @@ def test_every_crash_leaves_a_state_between_two_commits(seed: int, durability: D
 @pytest.mark.parametrize("seed", range(100, 103))
 def test_commits_go_on_while_a_checkpoint_runs(seed: int, durability: Durability) -> None:
     workload = Workload(seed, durability, during_checkpoints=True)
-    asyncio.run(workload.run(50))
+    asyncio.run(workload.run(25))
     assert workload.commits_during_checkpoints > 5
 
 
@@ -385,8 +386,9 @@ def test_a_checkpoint_that_finds_no_space_is_tried_again() -> None:
         return None
 
     workload.disk.fail = full_for_a_while
-    asyncio.run(workload.run(60))
+    workload.commit_many(60)
     assert failures == 2
+    asyncio.run(workload.close())
 
 
 def test_a_relaxed_sync_does_not_touch_the_disk() -> None:

@@ -183,6 +183,7 @@ class FileStorage:
         )
         self._files: dict[str, StoredFile] = {}
         self._failure: Exception | None = None
+        self._failure_told = False  # whether a caller knows of it
         self._closing: asyncio.Task[None] | None = None
         self._checkpointer = Checkpointer(disk)
         self._segments = (Segment(disk, JOURNAL_NAMES[0]), Segment(disk, JOURNAL_NAMES[1]))
@@ -254,7 +255,7 @@ class FileStorage:
     def commit(self, writes: Sequence[Write]) -> None:
         """As ``Storage.commit``."""
         if self._failure is not None:
-            raise refusal(self._failure)
+            raise self._refusal()
         files = self._files
         operations: list[Buffer] = []
         append = operations.append
@@ -295,13 +296,14 @@ class FileStorage:
                 else:
                     file.write(offset, data)
         except BaseException as error:
+            self._failure_told = True
             raise self._fail(error, readable=False) from error
         self._after_commit()
 
     def remove(self, prefix: str) -> None:
         """As ``Storage.remove``."""
         if self._failure is not None:
-            raise refusal(self._failure)
+            raise self._refusal()
         found = [self.file(name) for name in self.list_files(prefix)]
         if not found:
             return
@@ -320,7 +322,7 @@ class FileStorage:
     async def sync(self) -> None:
         """As ``Storage.sync``."""
         if self._failure is not None:
-            raise refusal(self._failure)
+            raise self._refusal()
         if not self._full:
             return
         wanted = self._number
@@ -330,7 +332,7 @@ class FileStorage:
                 flush = self._flush = self._start(self._flush_journal)
             await asyncio.shield(asyncio.wrap_future(flush))
             if self._failure is not None:
-                raise refusal(self._failure)
+                raise self._refusal()
         self._poll()
 
     async def close(self) -> None:
@@ -353,6 +355,7 @@ class FileStorage:
             self._lock.check()
         except StorageError as error:
             self._fail(error)
+            self._failure_told = True
             raise
         try:
             if segment.descriptor < 0:
@@ -366,6 +369,7 @@ class FileStorage:
                 self._disk.write_all(segment.descriptor, segment.end, buffers)
                 end = segment.end + sum(map(len, buffers))
         except BaseException as error:
+            self._failure_told = True
             raise self._fail(error) from error
         segment.end = end
         segment.last = number
@@ -489,12 +493,8 @@ class FileStorage:
         try:
             journal.replay(self.file, self._write_back_if_much)
             self._write_back()
-            journal.remove()
-        except OSError as error:
-            if error.errno not in _NO_SPACE:
-                raise
-            # Everything can be read; the journal stays for the opening that finds space.
-            self._failure = StorageError(f"the last session's changes wait for space: {error}")
+            if self._failure is None:
+                journal.remove()
         finally:
             journal.close()
 
@@ -503,12 +503,27 @@ class FileStorage:
             self._write_back()
 
     def _write_back(self) -> None:
-        changed, self._cache.changed = self._cache.changed, []
+        """While opening: bring what was replayed so far into the files.
+
+        Without space for that, all is replayed in memory and can be read; the journal stays for
+        the opening that finds space.
+        """
+        changed = self._cache.changed
+        if self._failure is not None or not changed:
+            return
+        self._cache.changed = []
         self._cache.dirty_bytes = 0
-        if changed:
+        try:
             self._checkpointer.write([file.freeze() for file in changed])
-            for file in changed:
-                file.thaw()
+        except OSError as error:
+            if error.errno not in _NO_SPACE:
+                raise
+            self._failure = StorageError(f"the last session's changes wait for space: {error}")
+            self._failure_told = True
+            _log.warning("%s", self._failure)
+            return
+        for file in changed:
+            file.thaw()
 
     async def _close(self) -> None:
         failed = self._failure
@@ -518,6 +533,8 @@ class FileStorage:
                 await _ended(self._flush)
             if failed is None:
                 await self._finish()
+            elif not self._failure_told:
+                raise refusal(failed)
         finally:
             self._let_go(self._failure)
             self._lock.release()
@@ -573,6 +590,10 @@ class FileStorage:
 
     def _check_open(self) -> None:
         self._cache.check()
+
+    def _refusal(self) -> Exception:
+        self._failure_told = True
+        return refusal(self._failure or ClosedError("the storage is closed"))
 
     def _fail(self, error: BaseException, *, readable: bool = True) -> StorageError:
         """Refuse writing from now on."""

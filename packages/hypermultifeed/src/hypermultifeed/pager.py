@@ -316,7 +316,7 @@ class StoredFile(PagedFile):
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:  # noqa: D102
         size = len(data)
         if not self._changed:
-            self._change()
+            self.touch()
         self.exists = True
         start = offset & self._mask
         stop = start + size
@@ -340,16 +340,22 @@ class StoredFile(PagedFile):
 
     def cut(self, offset: int) -> None:  # noqa: D102
         if offset < self.size:
-            self._change()
+            self.touch()
             super().cut(offset)
             self._base = min(self._base, offset)
             self._cut = offset if self._cut is None else min(self._cut, offset)
 
     def remove(self) -> None:  # noqa: D102
-        self._change()
+        self.touch()
         super().remove()
         self._base = self._cut = 0
         self._cache.close_descriptor(self)
+
+    def touch(self) -> None:
+        """Let the next checkpoint deal with this file."""
+        if not self._changed:
+            self._changed = True
+            self._cache.changed.append(self)
 
     def freeze(self) -> Frozen:
         """Hand the changes to a checkpoint; later ones are counted anew."""
@@ -384,11 +390,6 @@ class StoredFile(PagedFile):
         """Drop a page, unless it holds what the file does not."""
         if number not in self.dirty and (self._frozen is None or number not in self._frozen.pages):
             self.pages.pop(number, None)
-
-    def _change(self) -> None:
-        if not self._changed:
-            self._changed = True
-            self._cache.changed.append(self)
 
     def _writable(self, number: int) -> bytearray:
         page = self.dirty.get(number)

@@ -172,6 +172,7 @@ def _apply(record: Record, files: dict[int, StoredFile], find: Callable[[str], S
         file = files.get(number)
         if file is None:
             raise CorruptStorageError("the journal writes to a file that it does not name")
+        file.touch()  # even if this finds its work done: it may not be on the disk
         if kind == WRITE:
             file.write(offset, data)
         elif kind == CUT:
