@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import add
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from hypermultifeed import crypto
@@ -10,6 +11,9 @@ from hypermultifeed.feed import flat_tree, layout
 
 if TYPE_CHECKING:
     from hypermultifeed.feed.store import FeedStore, Root
+
+REPAIR_BLOCKS_MAX: Final = 2**20
+"""Above so many blocks damaged nodes are not made again."""
 
 BAD_MAX: Final = 1000
 """Most indexes in a report."""
@@ -36,10 +40,10 @@ class _Keeper(Protocol):
 def audit(log: _Keeper, store: FeedStore, roots: list[Root]) -> AuditReport:
     """Check every stored block, and forget those that are damaged.
 
-    From the roots down: where two children do not hash to their parent, one of them is damaged,
-    and nothing below either counts.
+    From the roots down: where two children do not hash to their parent, one of them is damaged.
+    If the blocks below are whole, they give the nodes again; else nothing below counts.
     """
-    untrusted = _untrusted(store, roots)
+    untrusted = [span for span in _untrusted(store, roots) if not _repair(store, span)]
     valid = invalid = 0
     bad: list[int] = []
     stop = 8 * store.bits.data.byte_length
@@ -94,6 +98,41 @@ def _fits(store: FeedStore, node: int, left: int, right: int) -> bool:
         return crypto.parent_hash(size, a.hash, b.hash) == store.entry(node)[:32]
     except CorruptStorageError:
         return False
+
+
+def _repair(store: FeedStore, span: range) -> bool:
+    """Make the nodes above these blocks again, if the blocks are all there and give the top."""
+    if len(span) > REPAIR_BLOCKS_MAX or store.bits.data.next_clear(span.start, span.stop) >= 0:
+        return False
+    hashes, sizes = [], []
+    try:
+        offset = store.offset(span.start)
+        for index in range(span.start, span.stop):
+            size = store.size(2 * index)
+            if size > layout.RECEIVED_BLOCK_BYTES_MAX:
+                return False
+            hashes.append(crypto.leaf_hash(store.read_data(offset, size)))
+            sizes.append(size)
+            offset += size
+        top = store.entry(span.start + span.stop - 1)
+    except (CorruptStorageError, BlockMissingError):
+        return False
+    nodes = {}
+    depth = 0
+    while True:
+        first = span.start >> depth
+        for place, (digest, size) in enumerate(zip(hashes, sizes, strict=True), first):
+            nodes[flat_tree.index(depth, place)] = digest + layout.pack_size(size)
+        if len(hashes) == 1:
+            break
+        sizes = list(map(add, sizes[::2], sizes[1::2]))
+        hashes = list(map(crypto.parent_hash, sizes, hashes[::2], hashes[1::2]))
+        depth += 1
+    if nodes.pop(span.start + span.stop - 1) != top:
+        return False
+    store.nodes.update(nodes)
+    store.forget_offsets()
+    return True
 
 
 def forget_nodes(store: FeedStore, span: range) -> None:

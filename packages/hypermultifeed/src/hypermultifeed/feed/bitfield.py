@@ -179,7 +179,9 @@ class Bits:
         """Set the bit; whether it was clear."""
         number = index >> self._shift
         at = self._offset + ((index >> 3) & self._mask)
-        page = self._pages.writable(number)
+        page = self._loaded.get(number)
+        if not isinstance(page, bytearray):
+            page = self._pages.writable(number)
         old = page[at]
         new = old | (0x80 >> (index & 7))
         if new == old:

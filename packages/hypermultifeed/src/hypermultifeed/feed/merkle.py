@@ -147,7 +147,7 @@ class ProofMemory:
             digest >>= 1
 
     def _mark(self, known: Callable[[int], bool], node: int) -> None:
-        if known(node):
+        if not self._bits.get(node) and known(node):
             mark_known(self._bits, node)
 
 

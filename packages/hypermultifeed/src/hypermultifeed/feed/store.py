@@ -28,7 +28,7 @@ Root = tuple[int, bytes, int]
 _GROUP_SHIFT: Final = 6
 _GROUP_BLOCKS: Final = 1 << _GROUP_SHIFT
 _GROUP_LEAVES: Final = int.from_bytes(b"\xaa" * (_GROUP_BLOCKS // 4), "big")
-_GROUPS_MAX: Final = 512
+_GROUPS_MAX: Final = 1024
 """Offsets kept in memory: two generations of this many groups, at most 600 bytes each."""
 
 _CHECKED_SHIFT: Final = 10
@@ -279,7 +279,10 @@ class FeedStore:
             return self.values[index][1]
         offset, size = self.place(index)
         value = self._data.read(offset, size)
-        if not self._checked.get(index >> _CHECKED_SHIFT, 0) >> (index & 1023) & 1:
+        if (
+            len(value) != size
+            or not self._checked.get(index >> _CHECKED_SHIFT, 0) >> (index & 1023) & 1
+        ):
             self._check(index, value, offset, size)
         return value
 
@@ -298,7 +301,10 @@ class FeedStore:
             return [self.read_block(index) for index in range(start, stop)]
         places = [self.place(index) for index in range(start, stop)]
         first = places[0][0]
-        raw = self._data.read(first, sum(places[-1]) - first)
+        total = sum(size for _, size in places)
+        raw = self._data.read(first, total)
+        if len(raw) != total:
+            return [self.read_block(index) for index in range(start, stop)]
         values = []
         for index, (offset, size) in enumerate(places, start):
             value = raw[offset - first : offset - first + size]
