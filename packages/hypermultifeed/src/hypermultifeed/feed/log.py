@@ -286,6 +286,8 @@ class Log:
         """The blocks that may hold a byte, and where in them it is."""
         if not 0 <= byte_offset <= self.byte_length:
             raise ValueError(f"byte {byte_offset} of a feed of {self.byte_length}")
+        if byte_offset == self.byte_length:
+            return range(self.length, self.length + 1), 0
         if byte_offset == 0:
             return range(1), 0
         node, rest = 2 * self.length, byte_offset
@@ -293,8 +295,6 @@ class Log:
             if size > rest:
                 break
             rest -= size
-        else:
-            return range(self.length, self.length + 1), 0
         store = self._store
         while node & 1:
             left = flat_tree.left_child(node)
