@@ -21,7 +21,7 @@ from hypermultifeed.errors import (
 from hypermultifeed.hypercore import Hypercore
 from hypermultifeed.keys import DEFAULT_KEY, KeyPair
 from hypermultifeed.multifeed import Multifeed
-from hypermultifeed.replication import manifest
+from hypermultifeed.replication import channels, manifest
 from hypermultifeed.storage import memory
 from hypermultifeed.stream import ReplicationStream, link
 
@@ -401,6 +401,20 @@ async def test_remote_feeds_fires_for_every_batch() -> None:
         assert [feed.key for feed in await left.remote_feeds()] == [writer.key]
         await left.close()
         await joined
+
+
+async def test_more_feeds_than_a_peer_may_open_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Channels both sides have agreed on are neither refused nor counted as a flood."""
+    monkeypatch.setattr(channels, "MAX_PENDING_OPENS", 4)
+    monkeypatch.setattr(channels, "OPEN_BURST", 4)
+    async with opened() as ours, opened() as theirs:
+        for multi, count in ((ours, 30), (theirs, 20)):
+            for number in range(count):
+                await (await multi.writer(str(number))).append(number)
+        left, right = streams(ours, theirs, live=False)
+        await link(left, right)
+        assert left.stats.refused == right.stats.refused == 0
+        assert [feed.downloaded() for feed in ours.feeds() + theirs.feeds()] == [1] * 100
 
 
 async def test_different_root_keys_time_out() -> None:

@@ -107,7 +107,6 @@ class Mux(SessionOwner):
         stream: the stream.
         error: why the peer cannot be talked to, None otherwise.
         greeted: whether a compatible peer has greeted us on this stream.
-        coming: discovery keys of feeds that are agreed on and being opened.
     """
 
     def __init__(
@@ -132,7 +131,6 @@ class Mux(SessionOwner):
         self._user_data = user_data
         self._exchange: _Exchange | None = None
         self._agreed: set[bytes] = set()
-        self.coming: set[bytes] = set()
         self._failures = 0
         self._detached = False
         self.error: Exception | None = None
@@ -181,8 +179,6 @@ class Mux(SessionOwner):
             if self._exchange is None and self._failures < FAILURES_MAX:
                 self._open()
             return self._exchange is not None
-        if discovery_key in self.coming:
-            return True
         feed = self._feeds.feed_by_discovery_key(discovery_key)
         if feed is not None and feed.key in self._agreed:
             self.replicate([feed])
@@ -351,21 +347,21 @@ class _Exchange(ChannelHandler):
         missing = [key for key in keys if self._feeds.feed(key) is None]
         if missing:
             coming = {discovery_key_of(key): key for key in missing}
-            self._mux.coming.update(coming)
+            self._mux.stream.session.expect(coming)
             self._begin(self._add(keys, coming))
         else:
             self._replicate(keys)
 
     async def _add(self, keys: list[bytes], coming: dict[bytes, bytes]) -> None:
+        session = self._mux.stream.session
         try:
             await self._feeds.add_remote(list(coming.values()))
         finally:
-            self._mux.coming.difference_update(coming)
+            session.unexpect(coming)
+            for discovery_key, key in coming.items():
+                if self._feeds.feed(key) is None and session.remote_opened(discovery_key):
+                    session.refuse(discovery_key)  # a quota, or a core that cannot be opened
         self._replicate(keys)
-        session = self._mux.stream.session
-        for discovery_key, key in coming.items():
-            if self._feeds.feed(key) is None and session.remote_opened(discovery_key):
-                session.refuse(discovery_key)  # a quota, or a core that cannot be opened
 
     def _replicate(self, keys: list[bytes]) -> None:
         found = [feed for key in keys if (feed := self._feeds.feed(key)) is not None]

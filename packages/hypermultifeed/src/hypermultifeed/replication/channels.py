@@ -56,7 +56,7 @@ from hypermultifeed.wire.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hypermultifeed.codecs import Codec
     from hypermultifeed.keys import NoiseKeyPair
@@ -303,6 +303,7 @@ class Session:
         self._channels: dict[bytes, Channel] = {}
         self._remote: dict[int, Channel] = {}
         self._half_open: dict[bytes, Channel] = {}
+        self._expected: set[bytes] = set()
         self._unsent_opens: list[Channel] = []
         self._touched: list[Channel] = []
         self._timers: dict[Channel, float] = {}
@@ -528,6 +529,18 @@ class Session:
             handler.on_open()
         return channel
 
+    def expect(self, discovery_keys: Iterable[bytes]) -> None:
+        """We shall open these channels soon: the peer's Opens wait for that, uncounted.
+
+        For channels both sides have agreed on, so that their number is limited elsewhere. What
+        is not opened in the end must be refused.
+        """
+        self._expected.update(discovery_keys)
+
+    def unexpect(self, discovery_keys: Iterable[bytes]) -> None:
+        """Undo `expect`."""
+        self._expected.difference_update(discovery_keys)
+
     def refuse(self, discovery_key: bytes) -> None:
         """Tell the peer that we shall not open this channel, and forget its Open."""
         channel = self._channels.get(discovery_key)
@@ -669,7 +682,6 @@ class Session:
             self.dropped += 1
 
     def _on_open(self, number: int, message: Open) -> None:
-        self._count_open()
         if number == 0 or number in self._remote:
             raise RemoteProtocolError(f"channel {number} is open already")
         discovery_key = message.discovery_key
@@ -692,15 +704,20 @@ class Session:
 
     def _on_foreign_open(self, number: int, message: Open) -> None:
         discovery_key = message.discovery_key
-        if len(self._half_open) >= MAX_PENDING_OPENS:
-            self.refuse(discovery_key)
-            return
+        expected = discovery_key in self._expected
+        if not expected:
+            self._count_open()
+            if len(self._half_open) >= MAX_PENDING_OPENS:
+                self.refuse(discovery_key)
+                return
         channel = Channel(self, discovery_key)
         channel.remote_id = number
         channel.remote_capability = message.capability
         self._channels[discovery_key] = channel
-        self._half_open[discovery_key] = channel
         self._remote[number] = channel
+        if expected:
+            return
+        self._half_open[discovery_key] = channel
         claimed = False
         for owner in list(self._owners):
             claimed = owner.on_remote_open(discovery_key) or claimed
