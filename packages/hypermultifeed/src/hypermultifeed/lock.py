@@ -126,8 +126,8 @@ class FolderLock:
             os.close(descriptor)
             raise
         if not free:
+            holder = _flock_holder(descriptor)
             os.close(descriptor)
-            holder = "another process (perhaps Hypercore in JavaScript)"
             raise StorageLockedError(
                 f"the feed in {os.path.dirname(path)} is open in {holder}", holder=holder, file=name
             )
@@ -251,6 +251,24 @@ class NoLock:
 def _holder(text: str) -> str:
     line = "".join(c for c in text.partition("\n")[0] if c.isprintable())
     return line or "another process"
+
+
+def _flock_holder(descriptor: int) -> str:
+    """Who has the lock on an open file, where the system tells (Linux does)."""
+    unknown = "another process (perhaps Hypercore in JavaScript)"
+    try:
+        with open("/proc/locks", encoding="ascii") as file:
+            lines = file.readlines()
+    except OSError:
+        return unknown
+    status = os.fstat(descriptor)
+    for line in lines:
+        # "1: FLOCK  ADVISORY  WRITE 4711 fe:00:2639649 0 EOF"
+        fields = line.split()
+        place = fields[5].split(":") if len(fields) > 5 else []
+        if fields[1:2] == ["FLOCK"] and len(place) == 3 and int(place[2]) == status.st_ino:
+            return f"process {fields[4]}"
+    return unknown
 
 
 def _remove(path: str) -> None:
