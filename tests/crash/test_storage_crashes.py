@@ -8,19 +8,18 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-
-from hypermultifeed.disk import RESERVED_PREFIX
-from hypermultifeed.errors import ClosedError, StorageError
-from hypermultifeed.file_storage import FileStorage, Limits
-from hypermultifeed.storage import Durability, Write
-
-from .simulated_disk import (
+from tests.crash.simulated_disk import (
     Operation,
     SimulatedDisk,
     crash_states,
     run_at_once,
     simulated_files,
 )
+
+from hypermultifeed.disk import RESERVED_PREFIX
+from hypermultifeed.errors import ClosedError, StorageError
+from hypermultifeed.file_storage import FileStorage, Limits
+from hypermultifeed.storage import Durability, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable

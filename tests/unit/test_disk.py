@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from typing import TYPE_CHECKING, Any
@@ -34,10 +33,12 @@ def test_ordinary_names_are_accepted(name: str) -> None:
     assert check_name(name) == name
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".", "./a", "a//b", "a/", "a\\b", "C:x", "a\x00b", "a\n", "é", "a b", "x" * 513, ".hypermultifeed.lock", ".hypermultifeed"],
-)
+OUTSIDE = ["", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".", "./a", "a//b", "a/"]
+UNUSUAL = ["a\\b", "C:x", "a\0b", "a\n", "\u00e9", "a b", "x" * 513]
+RESERVED = [".hypermultifeed.lock", ".hypermultifeed"]
+
+
+@pytest.mark.parametrize("name", OUTSIDE + UNUSUAL + RESERVED)
 def test_names_that_could_leave_the_folder_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not a name of a file"):
         check_name(name)
@@ -125,8 +126,8 @@ def test_folders(disk: FolderDisk) -> None:
     disk.remove("a/file")
     assert disk.remove_folder("a")
     assert not disk.remove_folder("a")
-    with pytest.raises(OSError, match="file"):
-        disk.close(disk.create("file"))
+    disk.close(disk.create("file"))
+    with pytest.raises(FileExistsError):
         disk.make_folder("file")
 
 
@@ -134,6 +135,5 @@ def test_syncs_reach_the_system(disk: FolderDisk, descriptor: int) -> None:
     disk.sync(descriptor)
     disk.sync_folder("")
     if os.name != "nt":
-        with pytest.raises(OSError) as caught:
+        with pytest.raises(FileNotFoundError):
             disk.sync_folder("missing")
-        assert caught.value.errno == errno.ENOENT

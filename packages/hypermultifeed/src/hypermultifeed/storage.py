@@ -248,7 +248,9 @@ def check_durability(durability: str) -> None:
 
 
 def check_writes(writes: Iterable[Write]) -> None:
-    """Refuse, by ``StorageError``, offsets that no file has."""
-    for file, offset, _ in writes:
-        if not 0 <= offset < 1 << 63:
+    """Refuse, by ``StorageError``, offsets that no file has and views of other than bytes."""
+    for file, offset, data in writes:
+        if not 0 <= offset < 1 << 62:
             raise StorageError("offset out of range", file=file, offset=offset)
+        if type(data) is memoryview and data.nbytes != len(data):
+            raise StorageError("a memoryview must be one of bytes", file=file)
