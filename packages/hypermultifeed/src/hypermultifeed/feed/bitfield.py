@@ -6,6 +6,7 @@ share one sequence of pages, each with its own part of every page, as in the fil
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 MERGE_GAP_BYTES: Final = 24
 """Changed bytes that are nearer than this are written together: a write costs more."""
+
+
+@cache
+def _zeros(size: int) -> bytes:
+    """One page of zeros for all that have none yet."""
+    return bytes(size)
 
 
 class Pages:
@@ -50,7 +57,7 @@ class Pages:
         self.count = stored
         """One more than the highest page there is, here or outside."""
         self._read = read
-        self._zeros = bytes(size)
+        self._zeros = _zeros(size)
         self.loaded: dict[int, bytes | bytearray] = {}
         """The pages that are here, by number. For looking up only."""
         self.tracked = tracked

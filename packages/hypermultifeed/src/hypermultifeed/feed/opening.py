@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hypermultifeed import crypto
 from hypermultifeed.errors import CorruptStorageError, StorageError
 from hypermultifeed.feed import layout
 from hypermultifeed.feed.feed_bits import PAGE_BYTES
@@ -97,8 +98,8 @@ def _choose_key(
 def _secret_key(storage: Files, prefix: str, key: bytes) -> bytes | None:
     name = prefix + layout.SECRET_KEY
     secret_key = _read_raw(storage, name, 64)
-    if secret_key is not None and secret_key[32:] != key:
-        raise CorruptStorageError("the secret key is not this feed's", file=name, offset=32)
+    if secret_key is not None and crypto.signing_key_pair(secret_key[:32]) != (key, secret_key):
+        raise CorruptStorageError("the secret key is not this feed's", file=name, offset=0)
     return secret_key
 
 

@@ -92,23 +92,42 @@ def verify(
         raise VerificationError("no feed is that long", key=key, index=index)
     if len(nodes) > layout.PROOF_NODES_MAX:
         raise VerificationError(f"a proof of {len(nodes)} nodes", key=key, index=index)
-    node = 2 * index
-    place = 0
-    if value is None:
-        if not nodes or nodes[0][0] != node:
-            raise VerificationError("the proof is for another block", key=key, index=index)
-        _, digest, size = nodes[0]
+    if value is not None:
+        if len(value) > layout.RECEIVED_BLOCK_BYTES_MAX:
+            raise VerificationError(f"a block of {len(value)} bytes", key=key, index=index)
+        leaf = (2 * index, crypto.leaf_hash(value), len(value))
+    elif nodes and nodes[0][0] == 2 * index:
         _check_node(nodes[0], key, index)
-        place = 1
+        leaf, nodes = tuple(nodes[0]), nodes[1:]  # type: ignore[assignment] # a Node is such a tuple
     else:
-        size = len(value)
-        if size > layout.RECEIVED_BLOCK_BYTES_MAX:
-            raise VerificationError(f"a block of {size} bytes", key=key, index=index)
-        digest = crypto.leaf_hash(value)
-    leaf = (node, digest, size)
+        raise VerificationError("the proof is for another block", key=key, index=index)
+    conflicts: list[int] = []
+    try:
+        return _climb(store, newest, leaf, nodes, signature, conflicts, ours=True)
+    except VerificationError:
+        if not conflicts:
+            raise
+        # Nodes of ours may be those of another history than the proof's: leave them out.
+        return _climb(store, newest, leaf, nodes, signature, [], ours=False)
+
+
+def _climb(
+    store: FeedStore,
+    newest: SignedRoot | None,
+    leaf: Root,
+    nodes: Sequence[Node],
+    signature: bytes | None,
+    conflicts: list[int],
+    *,
+    ours: bool,
+) -> Verified:
+    """From the leaf up to a known node or to the roots; ``ours``: with known siblings."""
+    key = store.key
+    index = leaf[0] // 2
+    node, digest, size = leaf
+    place = 0
     known = store.known
     fresh: list[Root] = []
-    conflicts: list[int] = []
     while True:
         own = known(node)
         if own is not None:
@@ -126,7 +145,7 @@ def verify(
             if own is not None and own[:32] != other[1]:
                 conflicts.append(sibling)
         else:
-            own = known(sibling)
+            own = known(sibling) if ours else None
             if own is None:
                 break
             other = Node(sibling, own[:32], int.from_bytes(own[32:], "big"))
