@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import pytest_asyncio
 
 from hypermultifeed.corestore import Corestore
@@ -23,7 +24,6 @@ from hypermultifeed.stream import ReplicationStream, link
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    import pytest
 
 SAFETY_S = 30.0  # no test waits for time to pass; this only ends one that hangs
 
@@ -44,6 +44,18 @@ def _bounded(function: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
             await function(*arguments, **named)
 
     return run
+
+
+@pytest.fixture
+def with_timers() -> None:
+    """For a test that is about a limit in time."""
+
+
+@pytest.fixture(autouse=True)
+def _without_timers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is awaited here must come from what peers say, never from a timer."""
+    if "with_timers" not in request.fixturenames:
+        monkeypatch.setattr(ReplicationStream, "_arm", lambda _stream, _loop: None)
 
 
 class Joined:

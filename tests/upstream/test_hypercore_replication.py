@@ -103,6 +103,26 @@ async def test_non_live_empty(core: Any, replicate: Any) -> None:
     assert clone.length == 0
 
 
+async def test_non_live_over_several_streams_at_once(core: Any, replicate: Any) -> None:
+    """Each of them ends when the reader has everything, whichever brought it."""
+    feed = await filled(core, FIVE)
+    clone = await core(feed.key)
+    await asyncio.gather(*(replicate(feed, clone).ended() for _ in range(3)))
+    assert await blocks_of(clone) == FIVE
+
+
+async def test_a_stream_that_was_closed_before_it_ran(core: Any, join: Any) -> None:
+    """Closing races with starting; whichever is first, it is a clean end."""
+    feed = await core()
+    clone = await core(feed.key)
+    left, right = feed.replicate(initiator=True), clone.replicate(initiator=False)
+    joined = join(left, right)
+    await asyncio.gather(left.close(), right.close())
+    await joined.ended()
+    assert not feed.peers
+    assert not clone.peers
+
+
 # --- shapes ----------------------------------------------------------------------------------
 
 
@@ -500,7 +520,7 @@ async def test_replicate_and_close_through_stream(core: Any, replicate: Any) -> 
     assert len(feed.peers) == len(clone.peers) == 0
 
 
-async def test_request_timeouts(core: Any, join: Any) -> None:
+async def test_request_timeouts(core: Any, join: Any, with_timers: None) -> None:
     """hypercore/replicate "request timeouts"."""
     # Decided on a clock of its own in the pure layer's tests; here: a silent peer ends the stream
     # with the documented error.

@@ -161,14 +161,15 @@ class ReplicationStream:
     async def run(self, reader: Reader, writer: Writer) -> None:
         """Replicate over a connected pair of streams until either side ends.
 
-        The writer is closed in any case. Returns after a clean end.
+        The writer is closed in any case. Returns after a clean end, at once if the stream was
+        closed before it ran.
 
         Raises:
             LocalProtocolError: the stream was run before.
             ReplicationError: the peer broke the protocol, was silent, or vanished.
             OSError: the socket failed.
         """
-        if self._started or self.closed:
+        if self._started:
             writer.close()
             raise LocalProtocolError("a replication stream runs once")
         self._started = True

@@ -226,7 +226,7 @@ class FeedPeer(ChannelHandler):
             self._send_status()
         self.sync.peer_opened(self, now)
         self._send_wants(now)
-        self._check_end(now)
+        self.check_end(now)
 
     def on_close(self, error: Exception | None) -> None:  # noqa: D102
         self.opened = False
@@ -252,11 +252,11 @@ class FeedPeer(ChannelHandler):
         if self._queue:
             self._serve(now)
         if self.opened:
-            self._check_end(now)
+            self.check_end(now)
 
     def on_drain(self, now: float) -> None:  # noqa: D102
         self._serve(now)
-        self._check_end(now)
+        self.check_end(now)
 
     def on_timer(self, now: float) -> None:  # noqa: D102
         self.sync.now = now
@@ -264,7 +264,7 @@ class FeedPeer(ChannelHandler):
         if self.retry_at and now >= self.retry_at:
             self.retry_at = 0.0
         self.sync.update(now)
-        self._check_end(now)
+        self.check_end(now)
         self.arm(now)
 
     # --- what the peer says
@@ -810,7 +810,8 @@ class FeedPeer(ChannelHandler):
 
     # --- the end of a replication that is not live
 
-    def _check_end(self, now: float) -> None:
+    def check_end(self, now: float) -> None:
+        """Close the channel of a replication that is not live once neither side wants more."""
         if self.live or not self.opened:
             return
         if self.downloading and self._has_all(now):

@@ -272,6 +272,9 @@ class FeedSync:
         self._progress(stored)
         self.update(now)
         self.give_up()
+        for peer in list(self.peers):
+            if peer is not source:  # which looks itself, when its chunk is used up
+                peer.check_end(now)
 
     def _progress(self, stored: list[tuple[int, int]]) -> None:
         log = self.log
