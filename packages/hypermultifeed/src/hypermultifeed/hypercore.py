@@ -581,6 +581,7 @@ class Hypercore:
             NotReadyError, ClosedError, StreamClosedError
         """
         log = self._check_open()
+        made_here = stream is None
         if stream is None:
             if initiator is None:
                 raise TypeError("initiator or stream is needed")
@@ -595,7 +596,11 @@ class Hypercore:
             "ack": ack,
         }
         if not stream.session.opened(self.discovery_key):
-            stream.session.attach(_CoreReplication(self, stream, channel_options, on_authenticate))
+            stream.session.attach(
+                _CoreReplication(
+                    self, stream, channel_options, on_authenticate, patient=made_here and live
+                )
+            )
         return stream
 
     def join(self, stream: ReplicationStream, **options: Any) -> None:
@@ -811,7 +816,10 @@ class _Batch:
 
 
 class _CoreReplication(SessionOwner):
-    """A core's part in one stream."""
+    """A core's part in one stream.
+
+    ``patient``: other cores may join the stream later, so what the peer opens is left idle.
+    """
 
     def __init__(
         self,
@@ -819,7 +827,10 @@ class _CoreReplication(SessionOwner):
         stream: ReplicationStream,
         options: dict[str, Any],
         on_authenticate: Callable[[bytes, bytes | None], bool] | None,
+        *,
+        patient: bool,
     ) -> None:
+        self._patient = patient
         self._core = core
         self._stream = stream
         self._options = options
@@ -837,8 +848,8 @@ class _CoreReplication(SessionOwner):
             self._stream.session.refuse(self._core.discovery_key)
 
     def on_remote_open(self, discovery_key: bytes) -> bool:
-        # The handshake is over before the peer can open anything, so this came later.
-        return self._authenticate is not None and discovery_key == self._core.discovery_key
+        asking = self._authenticate is not None and discovery_key == self._core.discovery_key
+        return self._patient or asking
 
     def on_close(self, error: Exception | None) -> None:
         del error
