@@ -20,6 +20,7 @@ class Connections {
     const id = this.next++
     const entry = { socket, stream: null, error: null, ended: false }
     const { makeStream } = this
+    socket.setNoDelay(true) // as hyperswarm does
     entry.done = new Promise(resolve => {
       const stream = entry.stream = makeStream(initiator, args)
       // Both sides may end on their own; an error on either kills both.

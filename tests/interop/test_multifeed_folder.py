@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hypermultifeed import Corestore, HypermultifeedError, KeyPair, Multifeed
+from hypermultifeed.corestore import Corestore
+from hypermultifeed.errors import HypermultifeedError
+from hypermultifeed.keys import KeyPair
+from hypermultifeed.multifeed import Multifeed
 
 from .js_peer import JsPeer
 from .wire import wire
@@ -78,7 +81,7 @@ async def test_fetched_feeds_are_found_by_the_other_side(tmp_path: Path) -> None
         await source.call("append", feed=remote["key"], values=["a", "b"])
         async with (
             Multifeed(folder, key=ROOT, value_encoding="json") as multi,
-            wire(source, lambda initiator: multi.replicate(initiator)),
+            wire(source, multi.replicate),
         ):
             await (await multi.writer("mine")).append("c")
             with multi.events() as added:
@@ -173,7 +176,7 @@ async def test_foreign_core_continues_in_either(tmp_path: Path) -> None:
             if turn % 2 == 0:
                 async with (
                     Corestore(folder) as store,
-                    wire(source, lambda initiator: store.replicate(initiator)),  # noqa: B023
+                    wire(source, store.replicate),
                 ):
                     core = await store.get(key)
                     await core.download(0, 2 * turn + 2)

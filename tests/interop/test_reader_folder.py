@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hypermultifeed import Hypercore
+from hypermultifeed.hypercore import Hypercore
 
 from .js_peer import JsPeer
 from .wire import wire

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from hypermultifeed import ReplicationStream
+    from hypermultifeed.stream import ReplicationStream
 
     from .js_peer import JsPeer
 
@@ -72,7 +72,7 @@ async def wire(
     if dialler == "python":
         port = await js.call("listen", **js_arguments)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        stream = make_stream(True)
+        stream = make_stream(dialler == "python")
         run = asyncio.create_task(stream.run(reader, writer))
         connection = await js.call("accepted")
     else:
@@ -85,7 +85,7 @@ async def wire(
         connecting = js.send("connect", port=port, **js_arguments)
         reader, writer = await accepted
         server.close()
-        stream = make_stream(False)
+        stream = make_stream(dialler == "python")
         run = asyncio.create_task(stream.run(reader, writer))
         connection = await connecting
     link = Wire(stream, run, js, connection)
