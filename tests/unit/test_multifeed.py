@@ -5,11 +5,13 @@ import functools
 import inspect
 import json
 import logging
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hypermultifeed import multifeed as multifeed_module
+from hypermultifeed import mux as mux_module
 from hypermultifeed.corestore import CoreRequest, Corestore
 from hypermultifeed.errors import (
     ClosedError,
@@ -417,6 +419,25 @@ async def test_more_feeds_than_a_peer_may_open_unasked(monkeypatch: pytest.Monke
         assert [feed.downloaded() for feed in ours.feeds() + theirs.feeds()] == [1] * 100
 
 
+async def test_many_feeds_cost_little_memory() -> None:
+    count = 300
+    async with opened() as ours, opened() as theirs:
+        await asyncio.gather(*(ours.writer(str(number)) for number in range(count)))
+        left, right = streams(ours, theirs)
+        tracemalloc.start()
+        try:
+            joined = asyncio.create_task(link(left, right))
+            while len(await right.remote_feeds()) < count:
+                pass
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        # Both ends of the channels, and the feeds with their files on one side.
+        assert kept / count < 50_000
+        await left.close()
+        await joined
+
+
 async def test_different_root_keys_time_out() -> None:
     async with opened() as ours, opened(key=OTHER_ROOT) as theirs:
         await ours.writer("x")
@@ -618,6 +639,18 @@ async def test_quota_of_a_multifeed(monkeypatch: pytest.MonkeyPatch) -> None:
         await ours.writer("mine")  # our own are not limited
 
 
+async def test_quota_of_a_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mux_module, "NEW_FEEDS_PER_STREAM_MAX", 2)
+    async with opened() as theirs, opened() as ours:
+        for name in "abcde":
+            await theirs.writer(name)
+        await exchanged(ours, theirs)
+        assert len(ours.feeds()) == 2
+        assert ours.stats.skipped_keys == 3
+        await exchanged(ours, theirs)  # a new stream, and those known do not count
+        assert len(ours.feeds()) == 4
+
+
 async def test_refused_feeds_leave_nothing_on_disk() -> None:
     factory = memory()
     async with opened() as theirs, opened(factory, accept=lambda *_: False) as ours:
@@ -672,6 +705,7 @@ async def test_bad_message_ends_that_multifeed_and_not_a_shared_stream(
             exchange._send()
             await mine.append("alive")
             await (await feed_of(more_theirs, mine.key)).get(mine.length - 1)
+        assert ours.stats.failed_exchanges == 3
         at_ours = ours._muxes[left]
         assert isinstance(at_ours.error, ReplicationError)
         assert at_ours._exchange is None

@@ -16,6 +16,7 @@ import logging
 import re
 import secrets
 import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from hypermultifeed.core_names import core_folder
@@ -78,6 +79,22 @@ class FeedAdded(NamedTuple):
     feed: Hypercore
 
 
+@dataclass(slots=True)
+class MultifeedStats:
+    """Counters of what peers said in vain.
+
+    Attributes:
+        skipped_keys: offered or asked-for keys left out: malformed, unknown, refused by the
+            policy, or above a quota.
+        ignored_messages: out of order, or of an unknown kind.
+        failed_exchanges: peers' greetings and lists that could not be understood.
+    """
+
+    skipped_keys: int = 0
+    ignored_messages: int = 0
+    failed_exchanges: int = 0
+
+
 class Multifeed:
     """A set of feeds shared by everybody who knows its root key. The constructor does no I/O.
 
@@ -91,6 +108,9 @@ class Multifeed:
             the feed's key, a `Peer`, and what stood in the offer beside the keys. May be a
             coroutine function. Anything but True, an error, and silence mean no.
         durability: what an acknowledged append survives; of no effect on a shared store.
+
+    Attributes:
+        stats: counters.
 
     Raises:
         ValueError: ``key`` and ``encryption_key`` differ, or a key is malformed.
@@ -120,6 +140,7 @@ class Multifeed:
             "quiet": True,
         }
         self._accept = accept
+        self.stats = MultifeedStats()
         self._events = Publisher[FeedAdded]()
         self._feeds: dict[bytes, Hypercore] = {}
         self._by_discovery_key: dict[bytes, Hypercore] = {}
@@ -459,6 +480,12 @@ class Multifeed:
         return True
 
     # --- for the muxes
+
+    def count(self, *, skipped: int = 0, ignored: int = 0, failed: int = 0) -> None:
+        """Count what peers said in vain."""
+        self.stats.skipped_keys += skipped
+        self.stats.ignored_messages += ignored
+        self.stats.failed_exchanges += failed
 
     def is_store_on(self, stream: ReplicationStream) -> bool:
         """Whether the store replicates on that stream, too."""

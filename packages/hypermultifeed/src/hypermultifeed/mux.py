@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 FAILURES_MAX: Final = 3
 """Times that a peer may break the exchange on one stream before its Opens are refused."""
 
+NEW_FEEDS_PER_STREAM_MAX: Final = 16_384
+"""Feeds unknown here that one peer can bring in over one stream."""
+
 _log = logging.getLogger("hypermultifeed.multifeed")
 _muxes: WeakKeyDictionary[ReplicationStream, list[Mux]] = WeakKeyDictionary()
 
@@ -96,6 +99,9 @@ class FeedSet(Protocol):
     def is_store_on(self, stream: ReplicationStream) -> bool:
         """Whether the store replicates on that stream, too."""
 
+    def count(self, *, skipped: int = 0, ignored: int = 0, failed: int = 0) -> None:
+        """Count keys left out, messages without effect, and exchanges that failed."""
+
     def mux_over(self, mux: Mux) -> None:
         """The stream is over."""
 
@@ -132,6 +138,7 @@ class Mux(SessionOwner):
         self._exchange: _Exchange | None = None
         self._agreed: set[bytes] = set()
         self._failures = 0
+        self._asked_new = 0
         self._detached = False
         self.error: Exception | None = None
         self.greeted = False
@@ -214,9 +221,21 @@ class Mux(SessionOwner):
             return
         self._failures += 1
         self.error = error
+        self._feeds.count(failed=1)
         _log.info("multifeed exchange failed: %s", error)
         if self._is_alone():
             self.stream.destroy(error)
+
+    def limited(self, keys: list[bytes]) -> list[bytes]:
+        """Return the known ones of ``keys``, and new ones as far as this peer's quota goes."""
+        wanted = []
+        for key in keys:
+            if self._feeds.feed(key) is None:
+                if self._asked_new >= NEW_FEEDS_PER_STREAM_MAX:
+                    continue
+                self._asked_new += 1
+            wanted.append(key)
+        return wanted
 
     # --- inside
 
@@ -283,8 +302,10 @@ class _Exchange(ChannelHandler):
     def on_extension(self, extension_id: int, payload: bytes) -> None:
         if extension_id >= len(self._names):
             return
+        sync = self._sync
+        skipped, ignored = sync.skipped, sync.ignored
         try:
-            events = self._sync.receive(self._names[extension_id], payload)
+            events = sync.receive(self._names[extension_id], payload)
             self._flush()  # the peer hears which feeds we replicate before it sees their channels
             for event in events:
                 self._on_event(event)
@@ -292,6 +313,9 @@ class _Exchange(ChannelHandler):
             self.channel.close(error)
             return
         self._send()
+        if sync.skipped > skipped or sync.ignored > ignored:
+            self._feeds.count(skipped=sync.skipped - skipped, ignored=sync.ignored - ignored)
+            _log.info("left out %d keys of a peer's message", sync.skipped - skipped)
 
     def on_close(self, error: Exception | None) -> None:
         if not self._over:
@@ -326,7 +350,7 @@ class _Exchange(ChannelHandler):
         if not self._deciding:
             wanted = self._feeds.wants_at_once(manifest.keys)
             if wanted is not None:
-                self._sync.request(wanted)
+                self._request(manifest.keys, wanted)
                 return
         self._deciding.append(manifest)
         if len(self._deciding) == 1:
@@ -340,8 +364,14 @@ class _Exchange(ChannelHandler):
             if not self._deciding:  # the channel was closed meanwhile
                 return
             self._deciding.popleft()
-            self._sync.request(wanted)
+            self._request(keys, wanted)
             self._send()
+
+    def _request(self, offered: list[bytes], wanted: list[bytes]) -> None:
+        limited = self._mux.limited(wanted)
+        if len(limited) < len(offered):
+            self._feeds.count(skipped=len(offered) - len(limited))
+        self._sync.request(limited)
 
     def _on_granted(self, keys: list[bytes]) -> None:
         missing = [key for key in keys if self._feeds.feed(key) is None]
