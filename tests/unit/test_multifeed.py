@@ -420,7 +420,7 @@ async def test_more_feeds_than_a_peer_may_open_unasked(monkeypatch: pytest.Monke
 
 
 async def test_many_feeds_cost_little_memory() -> None:
-    count = 300
+    count = 150
     async with opened() as ours, opened() as theirs:
         await asyncio.gather(*(ours.writer(str(number)) for number in range(count)))
         left, right = streams(ours, theirs)
