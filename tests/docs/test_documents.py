@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
-from hypermultifeed.cli import main as library_command
-from pkgstats.cli import main as application_command
 
 import hypermultifeed
 from hypermultifeed import errors
+from hypermultifeed.cli import main as library_command
+from pkgstats.cli import main as application_command
 
 from .repository import APPLICATION, LIBRARY, ROOT, documents, exported, markdown, tree
 

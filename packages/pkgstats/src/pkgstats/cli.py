@@ -134,5 +134,5 @@ def sentence(found: Answer) -> str:
     fact = found.fact
     return (
         f"{fact.name} {fact.version}  {fact.downloads:,} downloads a month"
-        f"  (said by {found.writer}, block {found.index:,})"
+        f"  (said by {found.writer}, block {found.block:,})"
     )

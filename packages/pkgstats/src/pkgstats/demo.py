@@ -34,6 +34,9 @@ END_TIMEOUT_S: Final = 10.0
 
 LINE_BYTES_MAX: Final = 1 << 16
 
+NEW_PROCESS_GROUP: Final = 0x200 if sys.platform == "win32" else 0
+"""Windows' way to keep Ctrl-C from a process; elsewhere a new session does it."""
+
 
 class WriterError(Exception):
     """A writer's process ended before its time; the text is what it said last."""
@@ -106,7 +109,8 @@ async def writer_process(folder: Path, root_key: bytes, part: int) -> AsyncItera
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             limit=LINE_BYTES_MAX,
-            **detached(),
+            start_new_session=True,
+            creationflags=NEW_PROCESS_GROUP,
         )
     started = WriterProcess(part, process, log)
     try:
@@ -115,13 +119,6 @@ async def writer_process(folder: Path, root_key: bytes, part: int) -> AsyncItera
         yield started
     finally:
         await asyncio.shield(started.end())
-
-
-def detached() -> dict[str, object]:
-    """How to start a process that the terminal's Ctrl-C does not reach."""
-    if sys.platform == "win32":
-        return {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
-    return {"start_new_session": True}
 
 
 def root_key_in(folder: Path) -> bytes:

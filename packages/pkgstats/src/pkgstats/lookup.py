@@ -19,12 +19,12 @@ class Answer(NamedTuple):
     Attributes:
         fact: what is said.
         writer: the name of the feed it came from.
-        index: its block in that feed.
+        block: its index in that feed.
     """
 
     fact: PackageFact
     writer: str
-    index: int
+    block: int
 
 
 class Catalogue:

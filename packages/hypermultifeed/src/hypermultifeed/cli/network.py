@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypermultifeed.cli.local import json_option
 from hypermultifeed.cli.progress import FeedProgress
 from hypermultifeed.cli.running import (
     Opened,
+    UnreachableError,
     describe,
     opened,
     opened_as,
@@ -24,7 +26,7 @@ from hypermultifeed.cli.running import (
     say,
     say_json,
 )
-from hypermultifeed.errors import HypermultifeedError
+from hypermultifeed.errors import HypermultifeedError, ReplicationError, StreamClosedError
 from hypermultifeed.keys import discovery_key
 
 if TYPE_CHECKING:
@@ -59,15 +61,14 @@ async def connected(
     """A TCP connection that is closed at the end.
 
     Raises:
-        OSError: nobody answered there.
+        UnreachableError: nobody answered there.
     """
     host, port = address
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(host, port)
     except OSError as error:
-        kind = type(error)
-        raise kind(error.errno, f"cannot connect to {host}:{port}: {reason(error)}") from error
+        raise UnreachableError(f"cannot connect to {host}:{port}: {reason(error)}") from error
     try:
         yield reader, writer
     finally:
@@ -84,7 +85,7 @@ def reason(error: OSError) -> str:
 @asynccontextmanager
 async def dialled(
     multi: Multifeed, address: tuple[str, int], *, live: bool
-) -> AsyncIterator[asyncio.Task[None]]:
+) -> AsyncIterator[tuple[ReplicationStream, asyncio.Task[None]]]:
     """Replicate with a peer in the background; the task ends with the replication.
 
     If the replication fails, so does the block.
@@ -93,7 +94,7 @@ async def dialled(
         stream = multi.replicate(initiator=True, live=live)
         task = group.create_task(stream.run(reader, writer))
         try:
-            yield task
+            yield stream, task
         finally:
             await stream.close()
 
@@ -106,9 +107,15 @@ async def dialled(
     help="Address to listen on; 0.0.0.0 is all of this machine's.",
 )
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="0: any free port.")
+@click.option(
+    "--live/--no-live",
+    default=True,
+    show_default=True,
+    help="Keep connections open for what comes later, or end each when both sides have all.",
+)
 @json_option
 @click.pass_context
-def share(context: click.Context, host: str, port: int, as_json: bool) -> None:
+def share(context: click.Context, host: str, port: int, live: bool, as_json: bool) -> None:
     """Let peers fetch and bring feeds, until Ctrl-C.
 
     Only peers that know the multifeed's key get anything. The connection is encrypted.
@@ -116,7 +123,7 @@ def share(context: click.Context, host: str, port: int, as_json: bool) -> None:
 
     async def work() -> None:
         async with opened(context) as here:
-            sharing = Sharing(here.multi, as_json=as_json)
+            sharing = Sharing(here.multi, live=live, as_json=as_json)
             server = await asyncio.start_server(sharing.serve, host, port)
             async with server:
                 for socket in server.sockets:
@@ -129,8 +136,9 @@ def share(context: click.Context, host: str, port: int, as_json: bool) -> None:
 class Sharing:
     """The peers of one `share`, and what is said about them."""
 
-    def __init__(self, multi: Multifeed, *, as_json: bool) -> None:
+    def __init__(self, multi: Multifeed, *, live: bool, as_json: bool) -> None:
         self._multi = multi
+        self._live = live
         self._as_json = as_json
         self._streams: set[ReplicationStream] = set()
 
@@ -141,7 +149,7 @@ class Sharing:
             self.tell("refused", "{host}:{port}: too many peers", peer)
             writer.close()
             return
-        stream = self._multi.replicate(initiator=False, live=True)
+        stream = self._multi.replicate(initiator=False, live=self._live)
         self._streams.add(stream)
         self.tell("connected", "{host}:{port}", peer)
         try:
@@ -189,12 +197,24 @@ def sync(context: click.Context, address: tuple[str, int], as_json: bool) -> Non
     run(work())
 
 
+async def need_common_multifeed(stream: ReplicationStream) -> None:
+    """Fail if the replication came to its end without a word about this multifeed."""
+    try:
+        await stream.remote_feeds()
+    except StreamClosedError as error:
+        raise ReplicationError(
+            "the peer does not share a multifeed of this key; compare what"
+            " `hypermultifeed key` prints on both sides"
+        ) from error.__cause__
+
+
 async def synchronised(here: Opened, address: tuple[str, int], *, as_json: bool) -> None:
     """Replicate until both sides have everything, and say what came."""
     before = {feed.key: feed.downloaded() for feed in here.multi.feeds()}
     with FeedProgress(here) as progress:
-        async with dialled(here.multi, address, live=False) as task:
+        async with dialled(here.multi, address, live=False) as (stream, task):
             await progress.follow(task)
+    await need_common_multifeed(stream)
     feeds = here.multi.feeds()
     new = sum(feed.downloaded() - before.get(feed.key, 0) for feed in feeds)
     missing = sum(feed.length - feed.downloaded() for feed in feeds)
@@ -241,8 +261,17 @@ def clone(
             )
         async with connected(address):  # is anybody there? Before anything is made
             pass
-        async with opened_as(target, root_key) as here:
-            await synchronised(here, address, as_json=as_json)
+        is_new = not target.exists()  # noqa: ASYNC240 - nothing else runs
+        try:
+            async with opened_as(target, root_key) as here:
+                try:
+                    await synchronised(here, address, as_json=as_json)
+                finally:
+                    got_nothing = not here.multi.feeds()
+        except ReplicationError:
+            if is_new and got_nothing:
+                shutil.rmtree(target)
+            raise
         say(f"cloned into {target} (topic {discovery_key(root_key).hex()[:8]}…)")
 
     run(work())

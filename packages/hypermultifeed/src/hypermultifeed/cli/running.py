@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -54,7 +55,8 @@ EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (FeedError, 6),
     (ReplicationError, 7),
     (HypermultifeedError, 1),
-    (OSError, 7),
+    (ConnectionError, 7),
+    (OSError, 1),
 )
 """The first class that fits decides."""
 
@@ -65,11 +67,16 @@ ADVICE: Final[tuple[tuple[type[Exception], str], ...]] = (
     (NotWritableError, "append with `--writer NAME` to a feed of your own"),
     (CapabilityError, "compare the key on both sides with `hypermultifeed key`"),
     (ConnectionRefusedError, "is `hypermultifeed share` running there, on that port?"),
+    (socket.gaierror, "is the address right?"),
     (TimeoutError, "is the address right, and the peer awake?"),
 )
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 """Where remarks and progress go."""
+
+
+class UnreachableError(ConnectionError):
+    """No connection could be made; the cause says why."""
 
 
 class CodedGroup(click.Group):
@@ -89,15 +96,16 @@ class CodedGroup(click.Group):
             ctx.exit(130)
 
 
-def describe(error: Exception) -> str:
+def describe(error: BaseException) -> str:
     """The error as a sentence, with advice where there is some."""
-    text = str(error) or type(error).__name__
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, HypermultifeedError):
-        text = error.strerror
     cause = error.__cause__
-    if isinstance(error, ReplicationError) and isinstance(cause, Exception):
-        return f"{text}: {describe(cause)}"
-    advice = next((said for kind, said in ADVICE if isinstance(error, kind)), None)
+    if isinstance(error, ReplicationError) and cause is not None:
+        return f"{error}: {describe(cause)}"
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    said = cause if isinstance(error, UnreachableError) else error
+    advice = next((said_so for kind, said_so in ADVICE if isinstance(said, kind)), None)
     return f"{text}; {advice}" if advice else text
 
 
