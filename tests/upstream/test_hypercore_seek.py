@@ -114,3 +114,20 @@ async def test_seek_if_available_with_many_inflight_requests(core: Any, replicat
     gets = [asyncio.create_task(clone.get(index)) for index in range(100)]
     assert await clone.seek(2, if_available=True) == (2, 0)
     assert await asyncio.gather(*gets) == [b"a"] * 100
+
+
+async def test_seek_if_available_in_a_tree_with_holes(core: Any, replicate: Any) -> None:
+    """The only peer knows the length, but not where the byte is: no, until it does."""
+    feed = await core()
+    await feed.extend([b"abc"] * 8)
+    middle, far = await core(feed.key, sparse=True), await core(feed.key, sparse=True)
+    replicate(feed, middle, live=True)
+    await middle.get(7)
+    replicate(middle, far, live=True)
+    await far.update()
+    with pytest.raises(BlockMissingError):
+        await far.seek(1, if_available=True)
+    waiting = asyncio.create_task(far.seek(1))
+    await middle.get(0)
+    assert await waiting == (0, 1)
+    assert await far.seek(4, if_available=True) == (1, 1)

@@ -106,6 +106,23 @@ async def test_get_with_top_level_if_available_option_does_not_wait_forever(core
         await clone.get(0)
 
 
+async def test_if_available_ends_with_the_last_peer(core: Any, replicate: Any) -> None:
+    """Whoever waits for what a peer is going to say learns that it is gone."""
+    feed = await filled(core, FOUR)
+    clone = await core(feed.key, sparse=True)
+    for waits in (
+        lambda: clone.get(9, if_available=True),
+        lambda: clone.update(if_available=True),
+        lambda: clone.head(update=True, if_available=True),
+        lambda: clone.seek(9, if_available=True),
+    ):
+        stream = clone.replicate(initiator=True)
+        waiting = await begun(waits())
+        await stream.close()
+        with pytest.raises(BlockMissingError):
+            await waiting
+
+
 # --- timeouts --------------------------------------------------------------------------------
 
 

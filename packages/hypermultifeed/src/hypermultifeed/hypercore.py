@@ -475,15 +475,19 @@ class Hypercore:
         """The block that holds a byte of the core, and the byte's place in it.
 
         Raises:
-            BlockMissingError: ``if_available``, and the core is not known to be so long.
+            BlockMissingError: ``if_available``, and no connected peer has a core so long, or
+                knows where in it the byte is.
         """
         log = self._check_open()
         sync = self._syncing
+        only = self._if_available if if_available is None else if_available
         while True:
             try:
                 return log.seek(byte_offset)
             except BlockMissingError:
-                await self._wait(lambda done: sync.seek(byte_offset, _now(), done))
+                await self._wait(
+                    lambda done: sync.seek(byte_offset, _now(), done, if_available=only)
+                )
             except ValueError:
                 if byte_offset < 0:
                     raise

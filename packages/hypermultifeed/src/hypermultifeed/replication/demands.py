@@ -89,8 +89,8 @@ class Seek(Demand):
 
     __slots__ = ("asked", "byte_offset", "holder")
 
-    def __init__(self, byte_offset: int, done: Done) -> None:
-        super().__init__(done)
+    def __init__(self, byte_offset: int, done: Done, *, if_available: bool = False) -> None:
+        super().__init__(done, if_available=if_available)
         self.byte_offset = byte_offset
         self.asked: list[object] = []
         self.holder: object = None

@@ -502,18 +502,28 @@ class FeedPeer(ChannelHandler):
 
     def _ask_for_byte(self, seek: Seek, now: float) -> None:
         """Ask for the block of a byte; if that has not helped, for hashes of candidates."""
-        span = self.log.seek_span(seek.byte_offset)
-        index = self.remote.next(span.start, span.stop)
-        while 0 <= index < span.stop and self.log.has_tree_node(2 * index):
-            index = self.remote.next(index + 1, span.stop)
+        index = self._candidate(seek)
         if index < 0:
             return
-        same = any(other.holder and other.byte_offset == seek.byte_offset for other in self.sync.seeks)
+        same = any(
+            other.holder and other.byte_offset == seek.byte_offset for other in self.sync.seeks
+        )
         if self in seek.asked:
             self._ask_for_proof(index, now, seek)
         elif not same:
             seek.asked.append(self)
             self._ask_for_proof(index, now, seek, seek.byte_offset)
+
+    def may_know(self, seek: Seek) -> bool:
+        """Whether the peer has a block whose hash would bring a seek further."""
+        return self._candidate(seek) >= 0
+
+    def _candidate(self, seek: Seek) -> int:
+        span = self.log.seek_span(seek.byte_offset)
+        index = self.remote.next(span.start, span.stop)
+        while 0 <= index < span.stop and self.log.has_tree_node(2 * index):
+            index = self.remote.next(index + 1, span.stop)
+        return index
 
     def _ask_for_proof(
         self, index: int, now: float, seek: Seek | None = None, byte_offset: int = 0

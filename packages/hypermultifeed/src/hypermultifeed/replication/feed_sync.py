@@ -166,6 +166,7 @@ class FeedSync:
         self.observer.on_peer_removed(peer, error)
         if not self.closed:
             self.update(now)
+            self.give_up()
 
     def set_uploading(self, uploading: bool) -> None:
         """Start or stop answering every peer."""
@@ -206,9 +207,9 @@ class FeedSync:
         self._demanded(now)
         return demand
 
-    def seek(self, byte_offset: int, now: float, done: Done) -> Seek:
+    def seek(self, byte_offset: int, now: float, done: Done, *, if_available: bool = False) -> Seek:
         """Fetch as much of the tree as it takes to find a byte."""
-        demand = Seek(byte_offset, done)
+        demand = Seek(byte_offset, done, if_available=if_available)
         self.seeks.append(demand)
         self._demanded(now)
         return demand
@@ -352,7 +353,7 @@ class FeedSync:
 
     def give_up(self) -> None:
         """Fail what is wanted only if available, once no peer can be expected to have it."""
-        if not (self.gets or self.updates):
+        if not (self.gets or self.updates or self.seeks):
             return
         if any(not peer.settled or peer.waits_for_proof for peer in self.peers):
             return
@@ -369,6 +370,13 @@ class FeedSync:
             if not any(peer.remote.length >= update.min_length for peer in peers):
                 self.updates.remove(update)
                 update.done(BlockMissingError("no peer has a longer feed", key=self.log.key))
+        for seek in [s for s in self.seeks if s.if_available]:
+            if not any(peer.may_know(seek) for peer in peers):
+                self.seeks.remove(seek)
+                error = BlockMissingError(
+                    f"no peer knows where byte {seek.byte_offset} is", key=self.log.key
+                )
+                seek.done(error)
 
     def report(self) -> MissingReport:
         """What is missing, and who has it."""
