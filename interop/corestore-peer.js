@@ -28,9 +28,9 @@ serve({
     namespaces.clear()
   },
 
-  // Makes the namespace `name` under `parent` ('' is the root) and calls it `as`.
-  namespace ({ parent = '', name, as }) {
-    namespaces.set(as, lookUp(namespaces, parent, 'namespace').namespace(name))
+  // Makes the namespace `name` under `parent` ('' is the root) and calls it `alias`.
+  namespace ({ parent = '', name, alias }) {
+    namespaces.set(alias, lookUp(namespaces, parent, 'namespace').namespace(name))
   },
 
   // how: {default: true}, {name}, {key}, {discoveryKey}, {secretKey} or {}.

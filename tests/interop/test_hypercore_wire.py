@@ -478,11 +478,13 @@ async def test_javascript_acknowledges_to_us() -> None:
         await js_feed(js, core.key)
         indexes: asyncio.Queue[int] = asyncio.Queue()
 
+        def note(start: int, length: int) -> None:
+            for index in range(start, start + length):
+                indexes.put_nowait(index)
+
         def make(initiator: bool) -> ReplicationStream:
             stream = core.replicate(initiator, ack=True)
-            stream.on_ack = lambda start, length: [
-                indexes.put_nowait(i) for i in range(start, start + length)
-            ]
+            stream.on_ack = note
             return stream
 
         async with wire(js, make, feeds=["f"], options={"live": True}):

@@ -109,8 +109,8 @@ async def test_fetched_feeds_are_found_by_the_other_side(tmp_path: Path) -> None
 
 async def js_corestore_turn(js: JsPeer, folder: Path, turn: list[tuple[str, list[bytes]]]) -> None:
     await js.call("open", folder=str(folder))
-    await js.call("namespace", name="space", **{"as": "s"})
-    await js.call("namespace", parent="s", name="inner", **{"as": "i"})
+    await js.call("namespace", name="space", alias="s")
+    await js.call("namespace", parent="s", name="inner", alias="i")
     hows: dict[str, dict[str, Any]] = {
         "default": {"how": {"default": True}},
         "name": {"how": {"name": "a name"}},

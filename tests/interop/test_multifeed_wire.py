@@ -90,7 +90,7 @@ async def js_settled(js: JsPeer, expected: Mapping[str, list[Any]], **arguments:
 async def test_writers_on_both_sides(dialler: Dialler, writers: int) -> None:
     async with JsPeer("multifeed") as js, ours() as multi:
         await js_open(js)
-        expected = {}
+        expected: dict[str, list[Any]] = {}
         for n in range(writers):
             values = [{"side": "python", "n": n, "text": "Grüße 🎈\n"}, None, [1.5, -2, 1e21]]
             expected[await write(multi, f"w{n}", *values)] = values
@@ -105,7 +105,10 @@ async def test_writers_on_both_sides(dialler: Dialler, writers: int) -> None:
 async def test_live_appends_and_feeds_added_while_connected(dialler: Dialler) -> None:
     async with JsPeer("multifeed") as js, ours() as multi:
         await js_open(js)
-        expected = {await write(multi, "w", 0): [0], await js_writer(js, "w", 0): [0]}
+        expected: dict[str, list[Any]] = {
+            await write(multi, "w", 0): [0],
+            await js_writer(js, "w", 0): [0],
+        }
         mine, other = expected
         async with wire(js, replicate(multi), dialler=dialler):
             await settled(multi, expected)
@@ -128,7 +131,7 @@ async def test_transitive_through_us() -> None:
     async with JsPeer("multifeed") as left, JsPeer("multifeed") as right, ours() as multi:
         await js_open(left)
         await js_open(right)
-        expected = {
+        expected: dict[str, list[Any]] = {
             await js_writer(left, "l", "left"): ["left"],
             await js_writer(right, "r", "right"): ["right"],
             await write(multi, "m", "middle"): ["middle"],
@@ -147,7 +150,7 @@ async def test_transitive_through_us() -> None:
 async def test_transitive_through_javascript() -> None:
     async with JsPeer("multifeed") as js, ours() as left, ours() as right:
         await js_open(js)
-        expected = {
+        expected: dict[str, list[Any]] = {
             await write(left, "l", "left"): ["left"],
             await write(right, "r", "right"): ["right"],
             await js_writer(js, "m", "middle"): ["middle"],
@@ -163,12 +166,17 @@ async def test_transitive_through_javascript() -> None:
 @pytest.mark.parametrize("js_spelling", ["rootKey", "encryptionKey"])
 @pytest.mark.parametrize("our_spelling", ["key", "encryption_key"])
 async def test_both_spellings_of_the_root_key(js_spelling: str, our_spelling: str) -> None:
+    ours_named: dict[str, Any] = {our_spelling: ROOT}
+    theirs_named: dict[str, Any] = {js_spelling: ROOT.hex()}
     async with (
         JsPeer("multifeed") as js,
-        Multifeed(memory(), value_encoding="json", **{our_spelling: ROOT}) as multi,
+        Multifeed(memory(), value_encoding="json", **ours_named) as multi,
     ):
-        await js.call("open", valueEncoding="json", **{js_spelling: ROOT.hex()})
-        expected = {await write(multi, "w", 1): [1], await js_writer(js, "w", 2): [2]}
+        await js.call("open", valueEncoding="json", **theirs_named)
+        expected: dict[str, list[Any]] = {
+            await write(multi, "w", 1): [1],
+            await js_writer(js, "w", 2): [2],
+        }
         async with wire(js, replicate(multi)):
             await settled(multi, expected)
             await js_settled(js, expected)
@@ -200,7 +208,10 @@ async def test_several_multifeeds_on_one_connection() -> None:
 async def test_reconnecting_brings_what_was_missed() -> None:
     async with JsPeer("multifeed") as js, ours() as multi:
         await js_open(js)
-        expected = {await write(multi, "w", 0): [0], await js_writer(js, "w", 0): [0]}
+        expected: dict[str, list[Any]] = {
+            await write(multi, "w", 0): [0],
+            await js_writer(js, "w", 0): [0],
+        }
         mine, other = expected
         for n in range(1, 4):
             async with wire(js, replicate(multi)):
@@ -265,7 +276,7 @@ async def test_replicate_two_empty_multifeeds(dialler: Dialler) -> None:
 async def test_replicate_two_multifeeds(dialler: Dialler) -> None:
     async with JsPeer("multifeed") as js, ours() as multi:
         await js_open(js)
-        expected = {await write(multi, "w", "bar"): ["bar"]}
+        expected: dict[str, list[Any]] = {await write(multi, "w", "bar"): ["bar"]}
         expected[await js_writer(js, "w", "foo")] = ["foo"]
         with multi.events() as added:
             async with wire(
@@ -283,7 +294,7 @@ async def test_replicate_two_multifeeds(dialler: Dialler) -> None:
 async def test_multifeed_with_no_writer_fetches_many_blocks(dialler: Dialler) -> None:
     async with JsPeer("multifeed") as js, ours() as multi:
         await js_open(js)
-        expected = {
+        expected: dict[str, list[Any]] = {
             await js_writer(js, "many", *range(1000)): list(range(1000)),
             await js_writer(js, "few", *range(10)): list(range(10)),
         }
@@ -297,7 +308,7 @@ async def test_multifeed_with_no_writer_fetches_many_blocks(dialler: Dialler) ->
 async def test_javascript_with_no_writer_fetches_many_blocks() -> None:
     async with JsPeer("multifeed") as js, ours() as multi:
         await js_open(js)
-        expected = {
+        expected: dict[str, list[Any]] = {
             await write(multi, "many", *range(1000)): list(range(1000)),
             await write(multi, "few", *range(10)): list(range(10)),
         }
@@ -315,7 +326,7 @@ async def test_can_create_writer_with_custom_key_pair() -> None:
         key = await js_writer(js, "w", 2, secretKey=theirs.secret_key.hex())
         assert key == theirs.public_key.hex()
         async with wire(js, replicate(multi)):
-            expected = {pair.public_key.hex(): [1], key: [2]}
+            expected: dict[str, list[Any]] = {pair.public_key.hex(): [1], key: [2]}
             await settled(multi, expected)
             await js_settled(js, expected)
 

@@ -69,10 +69,11 @@ async def wire(
         make_stream: called with whether we are the initiator.
         dialler: who connects; the other listens.
     """
-    if dialler == "python":
+    initiator = dialler == "python"
+    if initiator:
         port = await js.call("listen", **js_arguments)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        stream = make_stream(dialler == "python")
+        stream = make_stream(initiator)
         run = asyncio.create_task(stream.run(reader, writer))
         connection = await js.call("accepted")
     else:
@@ -85,7 +86,7 @@ async def wire(
         connecting = js.send("connect", port=port, **js_arguments)
         reader, writer = await accepted
         server.close()
-        stream = make_stream(dialler == "python")
+        stream = make_stream(initiator)
         run = asyncio.create_task(stream.run(reader, writer))
         connection = await connecting
     link = Wire(stream, run, js, connection)
