@@ -12,6 +12,7 @@ import pytest
 
 from hypermultifeed import multifeed as multifeed_module
 from hypermultifeed import mux as mux_module
+from hypermultifeed.core_names import core_folder, encode_name_file
 from hypermultifeed.corestore import CoreRequest, Corestore
 from hypermultifeed.errors import (
     ClosedError,
@@ -21,10 +22,10 @@ from hypermultifeed.errors import (
     VersionMismatchError,
 )
 from hypermultifeed.hypercore import Hypercore
-from hypermultifeed.keys import DEFAULT_KEY, KeyPair
+from hypermultifeed.keys import DEFAULT_KEY, KeyPair, discovery_key
 from hypermultifeed.multifeed import Multifeed
 from hypermultifeed.replication import channels, manifest
-from hypermultifeed.storage import memory
+from hypermultifeed.storage import Write, memory
 from hypermultifeed.stream import ReplicationStream, link
 
 if TYPE_CHECKING:
@@ -335,6 +336,17 @@ async def test_folder_of_another_root_key_is_an_error(tmp_path: Path) -> None:
     for root in (ROOT, OTHER_ROOT):
         async with opened(tmp_path, key=root) as multi:
             assert len(multi.feeds()) == 1
+
+
+async def test_crash_before_the_list_was_made_is_no_other_root_key() -> None:
+    factory = memory()
+    async with Corestore(factory) as store:
+        name = f"@multifeed:{ROOT.hex()}:@multifeed:persist"
+        folder = core_folder(discovery_key(store.cores.derive(name).public_key))
+        content = encode_name_file(name.encode())
+        store.cores.storage.commit([Write(f"{folder}name", 0, content)])
+    async with opened(factory) as multi:
+        await multi.writer("x")
 
 
 async def test_folder_with_other_cores_is_no_error(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ class Multifeed:
         await self._store.ready()
         try:
             if self._owns_store:
-                _check_root_key(self._store, self._core_name(PERSIST_NAMESPACE))
+                _check_root_key(self._store, self._key, self._core_name(PERSIST_NAMESPACE))
             await self._open_feeds()
         except BaseException:
             if self._owns_store:
@@ -600,8 +600,8 @@ def _is_key(text: str) -> bool:
     return len(text) == 64 and all(char in "0123456789abcdef" for char in text)
 
 
-def _check_root_key(store: Corestore, list_name: str) -> None:
-    """Refuse storage that holds multifeeds, but none with the root key of ``list_name``."""
+def _check_root_key(store: Corestore, root_key: bytes, list_name: str) -> None:
+    """Refuse storage that holds multifeeds, but none with this root key."""
     cores = store.cores
     pair = cores.derive(list_name)
     if cores.is_stored(discovery_key(pair.public_key)):
@@ -611,9 +611,12 @@ def _check_root_key(store: Corestore, list_name: str) -> None:
         if file.endswith("/name"):
             name = cores.stored_name(file.removesuffix("name"))
             found = None if name is None else _ROOT_IN_NAME.match(name)
-            if found is not None:
-                topic = discovery_key(bytes.fromhex(found[1].decode())).hex()
-                others.setdefault(topic, file)
+            if found is None:
+                continue
+            other = bytes.fromhex(found[1].decode())
+            if other == root_key:
+                return  # ours, but a crash came before its list was made
+            others.setdefault(discovery_key(other).hex(), file)
     if others:
         topics = ", ".join(sorted(topic[:16] for topic in others))
         raise StorageError(
