@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hypermultifeed.errors import BlockMissingError
 from hypermultifeed.hypercore import PeerOpened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FOUR = [b"hi", b"ho", b"hi", b"ho"]
 
@@ -110,12 +113,13 @@ async def test_if_available_ends_with_the_last_peer(core: Any, replicate: Any) -
     """Whoever waits for what a peer is going to say learns that it is gone."""
     feed = await filled(core, FOUR)
     clone = await core(feed.key, sparse=True)
-    for waits in (
+    waiters: list[Callable[[], Any]] = [
         lambda: clone.get(9, if_available=True),
         lambda: clone.update(if_available=True),
         lambda: clone.head(update=True, if_available=True),
         lambda: clone.seek(9, if_available=True),
-    ):
+    ]
+    for waits in waiters:
         stream = clone.replicate(initiator=True)
         waiting = await begun(waits())
         await stream.close()
