@@ -273,6 +273,17 @@ async def test_a_thousand_feeds_stay_small(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+async def test_asking_for_names_that_are_not_there_keeps_nothing() -> None:
+    storage = open_simulated(SimulatedDisk())
+    for number in range(100):
+        name = f"ab/{number}/key"
+        assert not storage.exists(name)
+        assert storage.size(name) == 0
+        assert storage.read(name, 0, 32) == b""
+    assert storage._files == {}
+    await storage.close()
+
+
 def test_a_failed_sync_of_a_segment_is_never_tried_again() -> None:
     disk = SimulatedDisk()
     segment = Segment(disk, "journal")

@@ -102,6 +102,7 @@ async def test_nothing_works_after_close(factory: StorageFactory) -> None:
     actions: list[Any] = [
         lambda: storage.file("key"),
         lambda: storage.exists("key"),
+        lambda: storage.exists("never/asked/before"),
         lambda: storage.size("key"),
         lambda: storage.read("key", 0, 3),
         lambda: storage.commit([Write("key", 0, b"x")]),

@@ -222,16 +222,24 @@ class FileStorage:
 
     def exists(self, file: str) -> bool:
         """As ``Storage.exists``."""
-        return self.file(file).exists
+        found = self._files.get(file)
+        if found is None:  # peers make us ask for many names: those asked for are not kept
+            return self._size_on_disk(file) is not None
+        return found.exists
 
     def size(self, file: str) -> int:
         """As ``Storage.size``."""
-        return self.file(file).size
+        found = self._files.get(file)
+        if found is None:
+            return self._size_on_disk(file) or 0
+        return found.size
 
     def read(self, file: str, offset: int, size: int) -> bytes:
         """As ``Storage.read``."""
         found = self._files.get(file)
         if found is None:
+            if self._size_on_disk(file) is None:
+                return b""
             found = self.file(file)
         return found.read(offset, size)
 
@@ -471,10 +479,9 @@ class FileStorage:
     # Opening and closing
 
     def _find(self, name: str) -> StoredFile:
-        check_name(name)
+        size = self._size_on_disk(name)
         bulk = is_bulk(name)
         try:
-            size = self._disk.size(name)
             if name == _BITFIELD or name.endswith(f"/{_BITFIELD}"):
                 self._lock.hold_feed(name, create=name == _BITFIELD)
         except OSError as error:
@@ -487,6 +494,13 @@ class FileStorage:
             size=size,
             bulk=bulk,
         )
+
+    def _size_on_disk(self, name: str) -> int | None:
+        self._check_open()
+        try:
+            return self._disk.size(check_name(name))
+        except OSError as error:
+            raise StorageError(f"cannot open: {error.strerror or error}", file=name) from error
 
     def _recover(self) -> None:
         journal = OldJournal(self._disk, JOURNAL_NAMES)
@@ -587,6 +601,7 @@ class FileStorage:
         self._cache.close()
         for file in self._files.values():
             file.abandon()
+        self._files.clear()
 
     def _check_open(self) -> None:
         self._cache.check()

@@ -204,7 +204,8 @@ class MemoryStorage:
         return 0 if found is None else found.size
 
     def read(self, file: str, offset: int, size: int) -> bytes:  # noqa: D102
-        return self.file(file).read(offset, size)
+        found = self._files.get(file)
+        return b"" if found is None else found.read(offset, size)
 
     def commit(self, writes: Sequence[Write]) -> None:  # noqa: D102
         check_writes(writes)
