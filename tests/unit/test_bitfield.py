@@ -103,7 +103,7 @@ def test_changes_make_the_same_file() -> None:
 
 
 def test_near_changes_are_written_together_and_far_ones_apart() -> None:
-    pages = Pages(1024, 1, lambda _: bytes(1024))
+    pages = Pages(1024, 1, lambda _number, count: bytes(1024 * count))
     array = Bits(pages, 0, 1024)
     for byte in (0, MERGE_GAP_BYTES, 200):
         array.set(8 * byte)
@@ -116,8 +116,9 @@ def test_near_changes_are_written_together_and_far_ones_apart() -> None:
 def test_pages_are_loaded_when_asked_for_and_filled_up() -> None:
     asked = []
 
-    def read(number: int) -> bytes:
+    def read(number: int, count: int) -> bytes:
         asked.append(number)
+        assert count == 1
         return b"\xff\x01" if number == 1 else b""
 
     pages = Pages(PAGE, 3, read)
@@ -131,6 +132,31 @@ def test_pages_are_loaded_when_asked_for_and_filled_up() -> None:
     assert array.byte_length == 3 * PART
     assert array.set(PER_PAGE + 20)
     assert pages.take_changes() == [(PAGE + 2, b"\x08")]
+
+
+def test_blank_pages_are_skipped_many_at_a_time() -> None:
+    stored, reads = 10**5, 0
+    used = {7: b"\x01", 70_000: b"\x80"}
+
+    def read(number: int, count: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        return b"".join(
+            used.get(page, b"").ljust(PAGE, b"\0") for page in range(number, number + count)
+        )
+
+    pages = Pages(PAGE, stored, read)
+    array = Bits(pages, 0, PART)
+    assert array.count(0, stored * PER_PAGE) == 2
+    assert array.next_set(8 * PER_PAGE, stored * PER_PAGE) == 70_000 * PER_PAGE
+    assert array.next_set(70_001 * PER_PAGE, stored * PER_PAGE) == -1
+    array.set(50 * PER_PAGE)
+    array.set((stored + 5) * PER_PAGE)
+    assert array.count(0, 10**9) == 4
+    assert array.next_set(8 * PER_PAGE, 10**9) == 50 * PER_PAGE
+    assert array.next_set(70_001 * PER_PAGE, 10**9) == (stored + 5) * PER_PAGE
+    assert reads < stored // 10
+    assert len(pages.loaded) == 4
 
 
 def test_untracked_pages_remember_no_changes() -> None:

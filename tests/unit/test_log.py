@@ -269,6 +269,24 @@ def test_a_fork_is_proved_by_both_signed_roots(ours: int, theirs: int) -> None:
     assert log.get_run(0, ours) == [block(index) for index in range(ours)]
 
 
+def test_a_fork_is_remembered_if_it_is_kept() -> None:
+    storage, other = memory()("relaxed"), forked(4, 9)
+    log = writer(5, storage)
+    log.keep_fork()
+    assert "fork" not in storage.list_files()
+    proof = other.proof(4)
+    with pytest.raises(ForkError) as caught:
+        log.put(4, other.get(4), proof.nodes, proof.signature)
+    assert Log.open(storage).fork is None
+    log.keep_fork()
+    again = Log.open(storage)
+    assert again.fork is not None
+    assert (again.fork.ours, again.fork.theirs) == (caught.value.ours, caught.value.theirs)
+    for damage in (Write("fork", 150, b"?"), Write("fork", 100, None)):
+        storage.commit([damage])
+        assert Log.open(storage).fork is None
+
+
 def test_the_owner_of_two_histories_hears_of_it_too() -> None:
     log, other = writer(6), forked(5, 8)
     proof = other.proof(5)

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 MERGE_GAP_BYTES: Final = 24
 """Changed bytes that are nearer than this are written together: a write costs more."""
 
+_PAGES_READ: Final = 64
+
+BLANK_PAGES_MAX: Final = 4096
+"""Pages known to be all zeros outside; a feed may claim to be long and have many of them."""
+
 
 @cache
 def _zeros(size: int) -> bytes:
@@ -28,27 +33,21 @@ class Pages:
     Args:
         size: bytes in a page.
         stored: how many pages exist outside, all of them readable.
-        read: gives the bytes of a stored page, fewer if its end is missing.
+        read: gives the bytes of some stored pages, fewer if their end is missing: number of
+            the first, how many.
         tracked: remember what is changed, for :meth:`take_changes`.
     """
 
     __slots__ = (
-        "_bytes",
-        "_ranges",
-        "_read",
-        "_zeros",
-        "count",
-        "loaded",
-        "size",
-        "stored",
-        "tracked",
-    )
+        "_blank", "_bytes", "_ranges", "_read", "count", "loaded", "size", "stored",
+        "tracked", "zeros",
+    )  # fmt: skip
 
     def __init__(
         self,
         size: int,
         stored: int = 0,
-        read: Callable[[int], bytes] | None = None,
+        read: Callable[[int, int], bytes] | None = None,
         *,
         tracked: bool = True,
     ) -> None:
@@ -57,9 +56,10 @@ class Pages:
         self.count = stored
         """One more than the highest page there is, here or outside."""
         self._read = read
-        self._zeros = _zeros(size)
+        self.zeros = _zeros(size)
         self.loaded: dict[int, bytes | bytearray] = {}
         """The pages that are here, by number. For looking up only."""
+        self._blank: set[int] = set()
         self.tracked = tracked
         self._bytes: set[int] = set()
         self._ranges: list[tuple[int, int]] = []
@@ -68,10 +68,25 @@ class Pages:
         """The page, to be read only."""
         page = self.loaded.get(number)
         if page is None:
-            if number >= self.stored or self._read is None:
-                return self._zeros
+            if number >= self.stored or number in self._blank or self._read is None:
+                return self.zeros
             page = self._load(number, self._read)
         return page
+
+    def next_used(self, number: int, stop: int) -> int:
+        """The first page of ``[number, stop)`` that is not all zeros outside, or ``stop``."""
+        while number < stop and number < self.stored and self._read is not None:
+            end = min(stop, self.stored, number + _PAGES_READ)
+            raw = self._read(number, end - number)
+            rest = raw.lstrip(b"\0")
+            used = number + (len(raw) - len(rest)) // self.size if rest else end
+            for page in range(number, used):
+                if page in self.loaded:
+                    return page
+            if rest:
+                return used
+            number = end
+        return min((page for page in self.loaded if number <= page < stop), default=stop)
 
     def writable(self, number: int) -> bytearray:
         """The page, to be changed; report changes to :meth:`touch` or :meth:`touch_range`."""
@@ -140,11 +155,14 @@ class Pages:
         self._bytes.add((number + 1) * self.size - 1)
         # Pages below that were never used read as zeros from now on; so do they outside.
 
-    def _load(self, number: int, read: Callable[[int], bytes]) -> bytes:
-        page = read(number)
+    def _load(self, number: int, read: Callable[[int, int], bytes]) -> bytes:
+        page = read(number, 1)
         if page.count(0) == len(page):
-            page = self._zeros
-        elif len(page) < self.size:
+            if len(self._blank) >= BLANK_PAGES_MAX:
+                self._blank.clear()
+            self._blank.add(number)
+            return self.zeros
+        if len(page) < self.size:
             page = page.ljust(self.size, b"\0")
         self.loaded[number] = page
         return page
@@ -265,7 +283,7 @@ class Bits:
         """How many bits of ``[start, stop)`` are set."""
         stop = min(stop, self._pages.count << self._shift)
         total = 0
-        while start < stop:
+        while (start := self._skip_blank(start, stop)) < stop:
             end = min(stop, ((start >> self._shift) + 1) << self._shift)
             total += (self.page_bits(start >> self._shift) & self._between(start, end)).bit_count()
             start = end
@@ -274,7 +292,7 @@ class Bits:
     def next_set(self, start: int, stop: int) -> int:
         """The first set bit of ``[start, stop)``, -1 if there is none."""
         stop = min(stop, self._pages.count << self._shift)
-        while start < stop:
+        while (start := self._skip_blank(start, stop)) < stop:
             end = min(stop, ((start >> self._shift) + 1) << self._shift)
             found = self.page_bits(start >> self._shift) & self._between(start, end)
             if found:
@@ -293,6 +311,14 @@ class Bits:
                 return self._position(start >> self._shift, found)
             start = end
         return -1
+
+    def _skip_blank(self, start: int, stop: int) -> int:
+        """``start``, or the beginning of a later page if there is nothing before that."""
+        number = start >> self._shift
+        if start >= stop or self._pages.page(number) is not self._pages.zeros:
+            return start
+        last = ((stop - 1) >> self._shift) + 1
+        return self._pages.next_used(number + 1, last) << self._shift
 
     def _between(self, start: int, end: int) -> int:
         """A mask for bits ``[start, end)`` of one page."""

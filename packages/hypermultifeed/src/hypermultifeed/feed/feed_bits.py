@@ -38,24 +38,34 @@ _AS_LEFT: Final = bytes(byte << 4 for byte in _AS_RIGHT)
 class FeedBits:
     """Block bits (``data``), tree bits (``tree``) and the index, over shared pages."""
 
-    __slots__ = ("_index", "_index_bytes", "data", "pages", "tree")
+    __slots__ = ("_index", "_index_bytes", "_total", "data", "pages", "tree")
 
     def __init__(
         self,
         page_bytes: int = PAGE_BYTES,
         stored: int = 0,
-        read: Callable[[int], bytes] | None = None,
+        read: Callable[[int, int], bytes] | None = None,
     ) -> None:
         self.pages = Pages(page_bytes, stored, read)
         self.data = Bits(self.pages, 0, DATA_BYTES)
         self.tree = Bits(self.pages, DATA_BYTES, TREE_BYTES)
         self._index_bytes = page_bytes - DATA_BYTES - TREE_BYTES
         self._index = Bits(self.pages, DATA_BYTES + TREE_BYTES, self._index_bytes)
+        self._total = -1  # blocks stored, once it was asked for
+
+    @property
+    def total(self) -> int:
+        """How many blocks are stored."""
+        if self._total < 0:
+            self._total = self.data.count(0, self.pages.count * BLOCKS_PER_PAGE)
+        return self._total
 
     def set_block(self, index: int) -> bool:
         """Mark a block as stored; whether it was not."""
         if not self.data.set(index):
             return False
+        if self._total >= 0:
+            self._total += 1
         self._summarise_byte(index >> 3)
         return True
 
@@ -63,6 +73,8 @@ class FeedBits:
         """Mark a block as not stored; whether it was."""
         if not self.data.clear(index):
             return False
+        if self._total >= 0:
+            self._total -= 1
         self._summarise_byte(index >> 3)
         return True
 
@@ -79,7 +91,10 @@ class FeedBits:
             end = min(stop, (start // BLOCKS_PER_PAGE + 1) * BLOCKS_PER_PAGE)
             first, last = start >> 3, (end - 1) >> 3
             if self._index_bytes == _INDEX_BYTES:
+                before = self.data.count(start, end) if self._total >= 0 else 0
                 self.data.fill(start, end, value=value)
+                if self._total >= 0:
+                    self._total += (end - start if value else 0) - before
                 for leaf in range(first // _BYTES_PER_LEAF, last // _BYTES_PER_LEAF + 1):
                     self._summarise_leaf(leaf)
             else:  # indexes that are too small depend on every single step

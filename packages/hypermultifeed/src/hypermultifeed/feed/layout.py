@@ -18,6 +18,8 @@ TREE: Final = "tree"
 DATA: Final = "data"
 SIGNATURES: Final = "signatures"
 BITFIELD: Final = "bitfield"
+FORK: Final = "fork"
+"""Ours alone: two signed roots that contradict each other, where there are such."""
 
 HEADER_BYTES: Final = 32
 HASH_BYTES: Final = 32
@@ -32,8 +34,9 @@ BLOCK_BYTES_MAX: Final = 8 * 1024 * 1024 - 4096
 RECEIVED_BLOCK_BYTES_MAX: Final = 8 * 1024 * 1024
 """Largest block to accept: what JS appends and a frame can carry."""
 
-LENGTH_MAX: Final = 2**36
-"""Most blocks in a feed. Its owner may sign any length; ``tree`` stays below 8 TiB with this."""
+LENGTH_MAX: Final = 2**32
+"""Most blocks in a feed. Its owner may sign any length, without having the blocks; with this
+``tree`` stays below 1 TiB and what is done once for each page of bits takes less than a second."""
 
 BYTE_LENGTH_MAX: Final = 2**43
 """Most bytes in a feed: what common file systems can address in one file."""
@@ -47,6 +50,9 @@ _MAGIC: Final = b"\x05\x02\x57"
 _TYPES: Final = {BITFIELD: 0, SIGNATURES: 1, TREE: 2}
 _NAMES: Final = {BITFIELD: b"", SIGNATURES: b"Ed25519", TREE: b"BLAKE2b"}
 _HEADER: Final = struct.Struct(">3sBBHB24s")
+
+SIGNED_ROOT: Final = struct.Struct(">Q32s64s")
+"""One of the two in ``fork``: length, tree hash, signature."""
 
 pack_size = struct.Struct(">Q").pack
 """The last 8 bytes of a node: how many bytes of blocks are below it."""

@@ -122,6 +122,8 @@ class Log:
         log = cls(found.store, found.secret_key)
         log._set_tree(found.state.roots, found.state.signed)
         log.claimed_length = found.state.claimed
+        if found.fork is not None:
+            log.fork = log._fork_error(*found.fork)
         return log
 
     def _set_tree(self, roots: list[Root], newest: SignedRoot | None) -> None:
@@ -175,12 +177,12 @@ class Log:
         writes = store.append_writes(start, grown.entries, b"".join(blocks), self.byte_length)
         writes += [store.node_write(node, entry) for node, entry in grown.earlier]
         writes.append(store.signature_write(stop, signature))
-        if len(blocks) == 1:
-            merkle.mark_known(store.bits.tree, 2 * start)
+        if len(blocks) == 1:  # blocks first, as in JS: the index depends on which pages exist
             store.bits.set_block(start)
+            merkle.mark_known(store.bits.tree, 2 * start)
         else:
-            merkle.mark_appended(store.bits.tree, start, stop)
             store.bits.set_blocks(start, stop)
+            merkle.mark_appended(store.bits.tree, start, stop)
         try:
             store.commit(writes)
         except BaseException:
@@ -359,8 +361,9 @@ class Log:
 
     def count(self, start: int = 0, stop: int | None = None) -> int:
         """How many of blocks ``[start, stop)`` are stored; ``stop`` defaults to the length."""
-        stop = self.length if stop is None else stop
-        return self._store.bits.data.count(max(0, start), stop)
+        if start <= 0 and (stop is None or stop >= self.length):
+            return self._store.bits.total
+        return self._store.bits.data.count(max(0, start), self.length if stop is None else stop)
 
     def next_missing(self, start: int, stop: int) -> int:
         """The first block of ``[start, stop)`` that is not stored, -1 if all are."""
@@ -523,15 +526,30 @@ class Log:
             theirs = verified.signed or self._signed_above(verified.trusted)
             if theirs is None:
                 continue
-            error = ForkError(
-                f"the owner signed two histories: length {ours.length} and length {theirs.length}",
-                ours=(ours.length, ours.tree_hash, ours.signature),
-                theirs=(theirs.length, theirs.tree_hash, theirs.signature),
-                key=self.key,
-            )
+            error = self._fork_error(ours, theirs)
             self.fork = self.fork or error
             raise error
         self._store.forget_offsets()
+
+    def _fork_error(self, ours: SignedRoot, theirs: SignedRoot) -> ForkError:
+        return ForkError(
+            f"the owner signed two histories: length {ours.length} and length {theirs.length}",
+            ours=(ours.length, ours.tree_hash, ours.signature),
+            theirs=(theirs.length, theirs.tree_hash, theirs.signature),
+            key=self.key,
+        )
+
+    def keep_fork(self) -> None:
+        """Write the proof of a fork beside the feed, so that it is known after reopening.
+
+        This is a file that JS does not have, and does not mind.
+
+        Raises:
+            StorageError: it was not written.
+        """
+        if self.fork is not None:
+            ours, theirs = SignedRoot(*self.fork.ours), SignedRoot(*self.fork.theirs)
+            self._store.commit([self._store.fork_write(ours, theirs)])
 
     def _signed_above(self, node: int) -> SignedRoot | None:
         """The signed root that a stored node leads to, None if it leads to none."""
@@ -585,10 +603,9 @@ class Log:
         """
         index = self.length - 1 if index is None else index
         if 0 <= index < self.length:
-            for length in range(index + 1, self.length + 1):
-                found = self._store.signature(length)
-                if found:
-                    return length - 1, found
+            length = self._store.next_signed_length(index + 1)
+            if length:
+                return length - 1, self._store.signature(length)
         raise BlockMissingError(
             f"no signature at or after block {index}", key=self.key, index=index
         )

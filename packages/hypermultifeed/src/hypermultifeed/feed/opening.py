@@ -11,6 +11,7 @@ from hypermultifeed.feed.feed_bits import PAGE_BYTES
 from hypermultifeed.feed.files import Write
 from hypermultifeed.feed.recovery import Opened, read_state
 from hypermultifeed.feed.store import FeedStore
+from hypermultifeed.feed.verification import SignedRoot, is_signed
 
 if TYPE_CHECKING:
     from hypermultifeed.feed.files import Files
@@ -23,6 +24,7 @@ class OpenedStore(NamedTuple):
     store: FeedStore
     secret_key: bytes | None
     state: Opened
+    fork: tuple[SignedRoot, SignedRoot] | None
 
 
 def open_store(
@@ -57,12 +59,25 @@ def open_store(
     writes += state.writes
     if writes or store.bits.pages.changed:
         store.commit(writes)
-    return OpenedStore(store, secret_key, state)
+    return OpenedStore(store, secret_key, state, _read_fork(storage, prefix, key))
 
 
 def reread(store: FeedStore) -> Opened:
     """What the files say now, as a reader sees it; nothing is written."""
     return read_state(store, None)
+
+
+def _read_fork(storage: Files, prefix: str, key: bytes) -> tuple[SignedRoot, SignedRoot] | None:
+    """The proof of a fork that was kept, if it is whole."""
+    unpack, size = layout.SIGNED_ROOT.unpack, layout.SIGNED_ROOT.size
+    raw = storage.file(prefix + layout.FORK).read(0, 2 * size + 1)
+    if len(raw) != 2 * size:
+        return None
+    ours, theirs = SignedRoot(*unpack(raw[:size])), SignedRoot(*unpack(raw[size:]))
+    for root in (ours, theirs):
+        if not is_signed(key, root.tree_hash, root.length, root.signature):
+            return None
+    return ours, theirs
 
 
 def _read_raw(storage: Files, name: str, size: int) -> bytes | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hypermultifeed.feed.files import Files
+    from hypermultifeed.feed.verification import SignedRoot
 
 Root = tuple[int, bytes, int]
 """A root as it is hashed: node index, hash, size."""
@@ -30,6 +31,9 @@ _GROUP_BLOCKS: Final = 1 << _GROUP_SHIFT
 _GROUP_LEAVES: Final = int.from_bytes(b"\xaa" * (_GROUP_BLOCKS // 4), "big")
 _GROUPS_MAX: Final = 1024
 """Offsets kept in memory: two generations of this many groups, at most 600 bytes each."""
+
+SIGNATURES_SEARCHED_MAX: Final = 2**22
+"""Lengths among which a signature is looked for. A batch of more blocks has none inside."""
 
 _CHECKED_SHIFT: Final = 10
 _NO_GROUP: Final = array("Q")
@@ -65,7 +69,7 @@ class FeedStore:
         """Forget everything that is not in the files."""
         page_bytes = self.bits.pages.size
         stored = -(-max(0, self._bitfield.size - layout.HEADER_BYTES) // page_bytes)
-        self.bits = FeedBits(page_bytes, stored, self._read_page)
+        self.bits = FeedBits(page_bytes, stored, self._read_pages)
         self.nodes: dict[int, bytes] = {}
         self.values: dict[int, tuple[int, bytes]] = {}
         self.signatures: dict[int, bytes] = {}
@@ -74,9 +78,9 @@ class FeedStore:
         self._checked: dict[int, int] = {}
         self._end = (0, 0)  # the block behind the last one put, and where it begins
 
-    def _read_page(self, number: int) -> bytes:
+    def _read_pages(self, number: int, count: int) -> bytes:
         size = self.bits.pages.size
-        return self._bitfield.read(layout.HEADER_BYTES + size * number, size)
+        return self._bitfield.read(layout.HEADER_BYTES + size * number, size * count)
 
     # -- tree ---------------------------------------------------------------------------------
 
@@ -164,7 +168,8 @@ class FeedStore:
     def signed_lengths(self, below: int) -> Iterator[int]:
         """Lengths below that one that have a signature, longest first."""
         below = min(below, self.signed_length_max + 1)
-        while below > 1:
+        last = max(1, below - SIGNATURES_SEARCHED_MAX)
+        while below > last:
             first = max(1, below - 1024)
             raw = self._signatures.read(layout.signature_offset(first), 64 * (below - first))
             for length in range(below - 1, first - 1, -1):
@@ -172,6 +177,19 @@ class FeedStore:
                 if length in self.signatures or raw[at : at + 64].strip(b"\0"):
                     yield length
             below = first
+
+    def next_signed_length(self, length: int) -> int:
+        """The first length from that one on that has a signature, 0 if there is none."""
+        found = min((known for known in self.signatures if known >= length), default=0)
+        stop = min(found or self.signed_length_max + 1, length + SIGNATURES_SEARCHED_MAX)
+        while length < stop:
+            end = min(stop, length + 1024)
+            raw = self._signatures.read(layout.signature_offset(length), 64 * (end - length))
+            rest = raw.lstrip(b"\0")
+            if rest:
+                return length + (len(raw) - len(rest)) // 64
+            length = end
+        return found
 
     # -- data ---------------------------------------------------------------------------------
 
@@ -377,6 +395,11 @@ class FeedStore:
     def signature_write(self, length: int, signature: bytes) -> Write:
         """The write for the signature over a length."""
         return Write(self._signatures.name, layout.signature_offset(length), signature)
+
+    def fork_write(self, ours: SignedRoot, theirs: SignedRoot) -> Write:
+        """The write for the proof of a fork."""
+        pack = layout.SIGNED_ROOT.pack
+        return Write(self.prefix + layout.FORK, 0, pack(*ours) + pack(*theirs))
 
     def cut_signatures(self, length: int) -> Write:
         """The write that drops the signatures over more than ``length`` blocks."""
