@@ -197,14 +197,15 @@ async def test_one_sides_refusal_is_what_link_raises() -> None:
 
 async def test_batches_of_remote_feeds_are_kept_until_taken() -> None:
     a, _ = streams()
-    a.add_remote_feeds(["one"])  # type: ignore[list-item]
-    a.add_remote_feeds(["two", "three"])  # type: ignore[list-item]
-    assert await a.remote_feeds() == ["one"]
-    assert await a.remote_feeds() == ["two", "three"]
+    batches: list[Any] = [["one"], ["two", "three"], ["four"]]
+    a.add_remote_feeds(batches[0])
+    a.add_remote_feeds(batches[1])
+    assert await a.remote_feeds() is batches[0]
+    assert await a.remote_feeds() is batches[1]
     waiting = asyncio.create_task(a.remote_feeds())
     await asyncio.sleep(0)
-    a.add_remote_feeds(["four"])  # type: ignore[list-item]
-    assert await waiting == ["four"]
+    a.add_remote_feeds(batches[2])
+    assert await waiting is batches[2]
 
 
 async def test_whoever_waits_for_remote_feeds_learns_of_the_end() -> None:

@@ -24,8 +24,8 @@ from hypermultifeed.errors import (
     StreamClosedError,
 )
 from hypermultifeed.events import Publisher, Subscription
-from hypermultifeed.feed.log import AuditReport, Log
 from hypermultifeed.feed.layout import KEY as KEY_FILE
+from hypermultifeed.feed.log import AuditReport, Log
 from hypermultifeed.keys import KeyPair, parse_key
 from hypermultifeed.keys import discovery_key as discovery_key_of
 from hypermultifeed.replication.channels import SessionOwner
@@ -38,7 +38,7 @@ from hypermultifeed.replication.feed_sync import (
     TransferStats,
 )
 from hypermultifeed.storage import Durability, Storage, StorageFactory, files
-from hypermultifeed.stream import ReplicationStream
+from hypermultifeed.stream import ReplicationStream, guarded
 
 if TYPE_CHECKING:
     import os
@@ -250,9 +250,9 @@ class Hypercore:
 
     def _open_log(self, storage: Storage) -> None:
         pair = self._key_pair
-        if pair is None and self._key is None and self._create:
-            if not storage.size(f"{self._prefix}{KEY_FILE}"):
-                pair = KeyPair.generate()
+        stored = storage.size(f"{self._prefix}{KEY_FILE}")
+        if pair is None and self._key is None and self._create and not stored:
+            pair = KeyPair.generate()
         log = Log.open(
             storage,
             self._prefix,
@@ -676,7 +676,10 @@ class Hypercore:
             ValueError: the name is taken.
         """
         return self._syncing.extensions.add(
-            name, encoding=encoding, on_message=on_message, on_error=on_error
+            name,
+            encoding=encoding,
+            on_message=guarded(on_message, name),
+            on_error=guarded(on_error, name),
         )
 
     # --- inside

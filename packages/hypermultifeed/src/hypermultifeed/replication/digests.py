@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 NO_ANCHOR: Final = -1
 """The digest counts on nothing that is not here."""
 
+FULL_PROOF: Final = -2
+"""The digest says that we have nothing, so the answer needs nothing of ours."""
+
 MAX_EXPECTED: Final = 65_536
 """Nodes remembered as under way; above it they are forgotten, and digests exact for a while."""
 

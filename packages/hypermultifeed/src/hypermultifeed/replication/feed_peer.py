@@ -16,7 +16,7 @@ from hypermultifeed.errors import BlockMissingError, RemoteProtocolError, Verifi
 from hypermultifeed.feed.merkle import ProofMemory
 from hypermultifeed.feed.remote_bitfield import RemoteBitfield
 from hypermultifeed.replication.channels import ChannelHandler
-from hypermultifeed.replication.digests import NO_ANCHOR, ExpectedNodes
+from hypermultifeed.replication.digests import FULL_PROOF, NO_ANCHOR, ExpectedNodes
 from hypermultifeed.replication.extensions import RemoteExtensions
 from hypermultifeed.wire.messages import (
     MessageType,
@@ -167,6 +167,7 @@ class FeedPeer(ChannelHandler):
         self._strikes = 0
         self._unproven = 0
         self._claimed_more = False
+        self._rooted = False
         self._wants: set[int] = set()
         self._wants_pending: dict[int, float] = {}
         self._told = False
@@ -329,9 +330,6 @@ class FeedPeer(ChannelHandler):
         if not self.uploading:
             return
         index, seek, only_hash, digest = request
-        if not seek and index >= self.log.length:
-            self.stats.refused += 1
-            return
         queue = self._queue
         key = (index, seek, only_hash)
         if key not in queue:
@@ -363,8 +361,12 @@ class FeedPeer(ChannelHandler):
         try:
             self.log.put(index, value, nodes, signature)
         except VerificationError:
-            if not self._forgive(index):
-                raise
+            if anchor == FULL_PROOF:
+                if not self._forgive(index):
+                    raise
+            else:
+                # Nodes of ours were part of the proof. Without them it shows a fork, if it is one.
+                self._ask(index, sync.now, full=True)
             return
         stats = self.stats
         stats.downloaded_blocks += 1
@@ -528,6 +530,7 @@ class FeedPeer(ChannelHandler):
     def _ask_for_proof(
         self, index: int, now: float, seek: Seek | None = None, byte_offset: int = 0
     ) -> None:
+        self._idle_since = None
         if not self._proofs:
             self._progress_at = now
         self._proofs.append((index, seek))
@@ -546,12 +549,21 @@ class FeedPeer(ChannelHandler):
         if proof[1] is not None:
             proof[1].holder = None
 
-    def _ask(self, index: int, now: float) -> None:
+    def _ask(self, index: int, now: float, *, full: bool = False) -> None:
         anchor = NO_ANCHOR
-        if index < self.log.length and not self._claimed_more:
-            digest, anchor = self._expected.digest(self.log, index)
-        else:
-            digest = self.log.digest(index)
+        digest = 0
+        if not full:
+            if index < self.log.length and not self._claimed_more:
+                digest, anchor = self._expected.digest(self.log, index)
+            elif self._rooted or not self.log.length:
+                digest = self.log.digest(index)
+            else:
+                # The peer's first news of a longer feed: its proof must stand alone, so that two
+                # histories are told apart from a lie.
+                self._rooted = True
+        if not digest:
+            anchor = FULL_PROOF
+        self._idle_since = None
         self._in_flight[index] = (anchor, now)
         self.sync.requested[index] = self
         self.channel.send(REQUEST, encode_request(index, nodes=digest))
@@ -663,6 +675,8 @@ class FeedPeer(ChannelHandler):
         if self._in_flight or self._proofs:
             stall = STALL_S if self.answered else FIRST_STALL_S
             due.append(max(self._progress_at, now - stall) + stall)
+        if self._in_flight:
+            due.append(min(at for _, at in self._in_flight.values()) + REQUEST_TIMEOUT_S)
         if self._wants_pending:
             due.append(min(self._wants_pending.values()) + REQUEST_TIMEOUT_S)
         if self.retry_at > now:
@@ -771,7 +785,9 @@ class FeedPeer(ChannelHandler):
             self._refuse(index)
             return
         try:
-            proof = log.proof(index, digest=digest, hash=only_hash, memory=self._memory)
+            # Who says to have nothing gets everything, whatever it said before.
+            memory = self._memory if digest else None
+            proof = log.proof(index, digest=digest, hash=only_hash, memory=memory)
             value = None if only_hash else log.get(index)
         except BlockMissingError:
             self._refuse(index)

@@ -210,6 +210,9 @@ class FeedSync:
     def seek(self, byte_offset: int, now: float, done: Done, *, if_available: bool = False) -> Seek:
         """Fetch as much of the tree as it takes to find a byte."""
         demand = Seek(byte_offset, done, if_available=if_available)
+        if demand.found(self.log):
+            done(None)
+            return demand
         self.seeks.append(demand)
         self._demanded(now)
         return demand
@@ -248,8 +251,9 @@ class FeedSync:
         """Our own blocks ``[start, start + count)`` are durable: tell everybody."""
         self.now = now
         self.announced = start + count
-        for peer in self.peers:
-            peer.announce(start, count)
+        if count:  # an empty one would announce a block that does not exist
+            for peer in self.peers:
+                peer.announce(start, count)
         self._progress([(start, start + count)])
 
     def cleared(self, start: int, stop: int, now: float) -> None:
