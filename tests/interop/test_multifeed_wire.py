@@ -226,6 +226,42 @@ async def test_reconnecting_brings_what_was_missed() -> None:
             await js_settled(js, expected)
 
 
+@any_dialler
+async def test_a_multifeed_that_joins_the_connection_later(dialler: Dialler) -> None:
+    async with JsPeer("multifeed") as js, ours() as first, ours(key=OTHER_ROOT) as second:
+        await js_open(js, multifeed="a")
+        await js_open(js, OTHER_ROOT, multifeed="b")
+        one: dict[str, list[Any]] = {await js_writer(js, "w", 10, multifeed="a"): [10]}
+        two: dict[str, list[Any]] = {
+            await js_writer(js, "w", 20, multifeed="b"): [20],
+            await write(second, "w", 2): [2],
+        }
+        async with wire(js, replicate(first), dialler=dialler, multifeeds=["a", "b"]) as link:
+            await settled(first, one)
+            second.replicate(link.stream.initiator, stream=link.stream)
+            await settled(second, two)
+            await js_settled(js, two, multifeed="b")
+
+
+async def test_a_policy_keeps_feeds_of_javascript_out() -> None:
+    async with JsPeer("multifeed") as js:
+        await js_open(js)
+        wanted = await js_writer(js, "wanted", 1)
+        unwanted = await js_writer(js, "unwanted", 2)
+        asked = []
+
+        def accept(key: bytes, *_: Any) -> bool:
+            asked.append(key.hex())
+            return key.hex() == wanted
+
+        async with ours(accept=accept) as multi, wire(js, replicate(multi)):
+            await settled(multi, {wanted: [1]})
+            mine = await write(multi, "mine", 3)
+            await js_settled(js, {wanted: [1], unwanted: [2], mine: [3]})
+            assert {feed.key.hex() for feed in multi.feeds()} == {wanted, mine}
+        assert set(asked) == {wanted, unwanted}
+
+
 # -- upstream ---------------------------------------------------------------------------------
 
 
