@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from hypermultifeed.cli import main
+import sys
+
+try:
+    from hypermultifeed.cli import main
+except KeyboardInterrupt:  # Ctrl-C while Python still loads
+    sys.exit(130)
 
 main(prog_name="hypermultifeed")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from pkgstats.cli import main
+import sys
+
+try:
+    from pkgstats.cli import main
+except KeyboardInterrupt:  # Ctrl-C while Python still loads
+    sys.exit(130)
 
 main(prog_name="pkgstats")

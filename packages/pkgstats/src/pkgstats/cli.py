@@ -76,12 +76,17 @@ def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 @main.command(hidden=True)
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="The demo's folder.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="The folder of this writer."
+)
 @click.option("--part", type=int, required=True, help="Which part of the facts, from 0.")
 @click.option("--parts", type=int, required=True, help="How many parts there are.")
 def writer(data: Path, part: int, parts: int) -> None:
     """Be one writer; started by `serve`."""
-    run_writer(data, part, parts)
+    try:
+        run_writer(data, part, parts)
+    except (HypermultifeedError, OSError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def ask(catalogue: Catalogue) -> None:

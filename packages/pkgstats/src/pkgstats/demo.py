@@ -100,7 +100,14 @@ async def writer_process(folder: Path, root_key: bytes, part: int) -> AsyncItera
     It is in a process group of its own: Ctrl-C reaches us alone, and we close it in order.
     """
     log = folder / f"{writer_name(part)}.log"
-    options = ["--data", str(folder), "--part", str(part), "--parts", str(WRITERS)]
+    options = [
+        "--data",
+        str(folder / writer_name(part)),
+        "--part",
+        str(part),
+        "--parts",
+        str(WRITERS),
+    ]
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
