@@ -193,3 +193,23 @@ async def test_extension_encoding(core: Any, replicate: Any) -> None:
             pass
     ours.broadcast("hello")
     assert await received.get() == "HELLO!"
+
+
+async def test_an_extension_handler_that_raises_harms_nobody(
+    core: Any, replicate: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = await core()
+    clone = await core(feed.key)
+
+    def fail(_message: bytes, _peer: object) -> None:
+        raise RuntimeError("a mistake of the application")
+
+    ours = feed.register_extension("example")
+    clone.register_extension("example", on_message=fail)
+    replicate(feed, clone, live=True)
+    await feed.append(b"first")
+    await clone.get(0)
+    ours.broadcast(MESSAGE)
+    await feed.append(b"second")
+    assert await clone.get(1) == b"second"
+    assert "a mistake of the application" in caplog.text

@@ -290,7 +290,10 @@ class ReplicationStream:
     ) -> Extension:
         """Register an extension of the stream itself; send with ``extension.broadcast``."""
         return self.session.register_extension(
-            name, encoding=encoding, on_message=on_message, on_error=on_error
+            name,
+            encoding=encoding,
+            on_message=guarded(on_message, name),
+            on_error=guarded(on_error, name),
         )
 
     # --- inside
@@ -464,6 +467,23 @@ class _Pipe:
 
     async def wait_closed(self) -> None:
         return
+
+
+def guarded(
+    handler: Callable[[Any, Any], None] | None, name: str
+) -> Callable[[Any, Any], None] | None:
+    """The same handler of extension ``name``; what it raises is logged and harms no stream."""
+    if handler is None:
+        return None
+    call = handler
+
+    def guard(subject: Any, peer: Any) -> None:
+        try:
+            call(subject, peer)
+        except Exception:
+            _log.exception("a handler of the extension %r failed", name)
+
+    return guard
 
 
 def _wake(future: asyncio.Future[None] | None) -> None:
