@@ -1,6 +1,6 @@
 """Which feeds of others to take: an accept policy decides, feed by feed.
 
-    .venv/bin/python examples/accept_policy.py
+Run it: .venv/bin/python examples/accept_policy.py
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ async def main() -> None:
         await (await offering.writer("c")).append(b"from somebody else")
 
         await link(
-            offering.replicate(True, live=False, user_data={"name": "a peer"}),
-            choosing.replicate(False, live=False),
+            offering.replicate(initiator=True, live=False, user_data={"name": "a peer"}),
+            choosing.replicate(initiator=False, live=False),
         )
         for feed in choosing.feeds():
             print((await feed.get(0)).decode())

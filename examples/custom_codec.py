@@ -1,6 +1,6 @@
 """A value encoding of one's own: any object with `encode` and `decode`.
 
-    .venv/bin/python examples/custom_codec.py
+Run it: .venv/bin/python examples/custom_codec.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Two peers over TCP, live: what one appends arrives at the other at once.
 
-    .venv/bin/python examples/over_tcp.py
+Run it: .venv/bin/python examples/over_tcp.py
 
 Both peers are in this process to keep the example in one file; `reader` needs nothing of the
 other than its address and the key.
@@ -19,7 +19,7 @@ async def share(multi: Multifeed) -> asyncio.Server:
     """Listen, and replicate with everyone who dials."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        stream = multi.replicate(False)
+        stream = multi.replicate(initiator=False)
         try:
             await stream.run(reader, writer)
         except (ReplicationError, OSError) as error:
@@ -31,7 +31,7 @@ async def share(multi: Multifeed) -> asyncio.Server:
 async def read(folder: Path, key: bytes, port: int, count: int) -> None:
     """Dial, wait for the first feed, and follow it for `count` blocks."""
     async with Multifeed(folder, key=key, value_encoding="utf-8") as multi:
-        stream = multi.replicate(True)
+        stream = multi.replicate(initiator=True)
         with multi.events() as added:
             running = asyncio.create_task(
                 stream.run(*await asyncio.open_connection("127.0.0.1", port))

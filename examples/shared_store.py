@@ -1,6 +1,6 @@
 """One store, two multifeeds, one connection that carries both.
 
-    .venv/bin/python examples/shared_store.py
+Run it: .venv/bin/python examples/shared_store.py
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ async def main() -> None:
             await (await our_news.writer("local")).append("a new version is out")
             await (await our_chat.writer("local")).append("good morning")
 
-            left, right = ReplicationStream(True), ReplicationStream(False)
-            our_news.replicate(True, stream=left)
-            our_chat.replicate(True, stream=left)
-            their_news.replicate(False, stream=right)
-            their_chat.replicate(False, stream=right)
+            left, right = ReplicationStream(initiator=True), ReplicationStream(initiator=False)
+            our_news.replicate(initiator=True, stream=left)
+            our_chat.replicate(initiator=True, stream=left)
+            their_news.replicate(initiator=False, stream=right)
+            their_chat.replicate(initiator=False, stream=right)
             with their_news.events() as news_feeds, their_chat.events() as chat_feeds:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(link(left, right))

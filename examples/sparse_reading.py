@@ -1,6 +1,6 @@
 """Sparse reading: a feed of a thousand blocks, of which only what is asked for is fetched.
 
-    .venv/bin/python examples/sparse_reading.py
+Run it: .venv/bin/python examples/sparse_reading.py
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ async def main() -> None:
         await ours.extend(f"line {number:04}\n" for number in range(1000))
 
         async with Hypercore(memory(), ours.key, sparse=True, value_encoding="utf-8") as copy:
-            left, right = ours.replicate(True), copy.replicate(False)
+            left, right = ours.replicate(initiator=True), copy.replicate(initiator=False)
             async with asyncio.TaskGroup() as group:
                 group.create_task(link(left, right))
 

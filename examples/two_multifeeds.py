@@ -1,6 +1,6 @@
 """Two multifeeds in one process: each writes a feed of its own, and both end with both feeds.
 
-    .venv/bin/python examples/two_multifeeds.py
+Run it: .venv/bin/python examples/two_multifeeds.py
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ async def main() -> None:
         )
 
         # A replication that is not live ends by itself when neither side misses anything.
-        await link(alice.replicate(True, live=False), bob.replicate(False, live=False))
+        await link(
+            alice.replicate(initiator=True, live=False), bob.replicate(initiator=False, live=False)
+        )
 
         for name, multi in (("alice", alice), ("bob", bob)):
             print(f"{name} has {len(multi.feeds())} feeds")
