@@ -286,6 +286,28 @@ def test_answers_in_any_order_are_accepted(seed: int) -> None:
     assert reader.seen.errors == []
 
 
+def test_an_answer_that_must_wait_for_another_makes_room_for_a_request() -> None:
+    """Else nothing of ours leaves, and a socket under Nagle's rule holds the rest back."""
+    writer, reader = Side(blocks(300)), Side()
+    script = Script(writer)
+    script.quiet = True
+    wire = scripted(reader, script)
+    script.answer(script.requests.pop())
+    wire.pump()
+    under_way = len(script.requests)
+    waiting = [request for request in script.requests if request.index % 2 and request.index > 1]
+    for number, request in enumerate(waiting, 1):
+        script.answer(request)
+        wire.pump()
+        assert not reader.log.has(request.index)
+        assert len(script.requests) == under_way + number
+    for request in script.requests:
+        if request not in waiting:
+            script.answer(request)
+            wire.pump()
+    assert reader.stored() == set(range(300))
+
+
 def test_an_answer_that_never_comes_does_not_block_those_that_counted_on_it() -> None:
     writer, reader = Side(blocks(128)), Side()
     script = Script(writer)

@@ -351,6 +351,7 @@ class FeedPeer(ChannelHandler):
         if anchor >= 0 and not self.log.has_tree_node(anchor):
             self._in_flight[index] = request or (anchor, self.sync.now)
             self._parked[index] = data
+            self._dirty = True  # there is room for another request
             return
         sync = self.sync
         if sync.requested.get(index) is self:
@@ -478,7 +479,9 @@ class FeedPeer(ChannelHandler):
         size = self.sync.block_size()
         if size * window > WINDOW_BYTES:
             window = max(1, WINDOW_BYTES // size)
-        return window - len(self._in_flight)
+        # What is parked is here. Asking on at once also carries our acknowledgement to a peer
+        # whose socket holds small writes back until it comes (Nagle's rule, Node's default).
+        return window - len(self._in_flight) + min(window, len(self._parked))
 
     def _ask_urgently(self, now: float) -> None:
         sync = self.sync
