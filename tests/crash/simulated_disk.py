@@ -31,15 +31,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hypermultifeed.file_storage import FileStorage, Limits
-from hypermultifeed.lock import NoLock
+from hypermultifeed.storage.file_storage import FileStorage, Limits
+from hypermultifeed.storage.lock import NoLock
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-    from hypermultifeed.disk import Buffer
     from hypermultifeed.storage import Durability, StorageFactory
+    from hypermultifeed.storage.disk import Buffer
 
 TEST_LIMITS = Limits(
     journal_bytes=600,

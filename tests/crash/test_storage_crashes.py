@@ -16,10 +16,10 @@ from tests.crash.simulated_disk import (
     simulated_files,
 )
 
-from hypermultifeed.disk import RESERVED_PREFIX
 from hypermultifeed.errors import ClosedError, StorageError
-from hypermultifeed.file_storage import FileStorage, Limits
 from hypermultifeed.storage import Durability, Write
+from hypermultifeed.storage.disk import RESERVED_PREFIX
+from hypermultifeed.storage.file_storage import FileStorage, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "feed": frozenset({"feed", "encoding"}),
     "wire": frozenset({"wire", "encoding"}),
     "replication": frozenset({"replication", "wire", "feed", "encoding"}),
+    "storage": frozenset({"storage", "feed", "errors"}),
 }
 """The inner parts. The flat files at the edge may import each other, but not in a circle."""
 

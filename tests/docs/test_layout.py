@@ -24,8 +24,8 @@ def test_every_module_has_its_test_file(file: Path) -> None:
     if module_name(file) in DECLARATIONS:
         return
     accepted = {f"test_{file.stem}.py", f"test_{file.parent.name}_{file.stem}.py"}
-    if file.parent.name == "cli":  # its modules are the parts of one command, tested as one
-        accepted.add("test_cli.py")
+    if file.parent.name in {"cli", "storage"}:  # parts of one command, kinds of one thing
+        accepted.add(f"test_{file.parent.name}.py")
     assert accepted & TESTS
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.crash.simulated_disk import SimulatedDisk, simulated_files
 
-from hypermultifeed.file_storage import FileStorage
 from hypermultifeed.storage import Write, memory
+from hypermultifeed.storage.file_storage import FileStorage
 
 if TYPE_CHECKING:
     from hypermultifeed.storage import Storage

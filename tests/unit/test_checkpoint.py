@@ -5,8 +5,8 @@ import errno
 import pytest
 from tests.crash.simulated_disk import Operation, SimulatedDisk
 
-from hypermultifeed.checkpoint import Checkpointer, SyncFailedError, sync, sync_root
-from hypermultifeed.pager import Frozen
+from hypermultifeed.storage.checkpoint import Checkpointer, SyncFailedError, sync, sync_root
+from hypermultifeed.storage.pager import Frozen
 
 
 def frozen(name: str, *pages: bytes, exists: bool = True, cut: int | None = None) -> Frozen:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hypermultifeed import disk as disk_module
-from hypermultifeed.disk import FolderDisk, check_name, make_folders
+from hypermultifeed.storage import disk as disk_module
+from hypermultifeed.storage.disk import FolderDisk, check_name, make_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def test_ordinary_names_are_accepted(name: str) -> None:
 
 OUTSIDE = ["", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".", "./a", "a//b", "a/"]
 UNUSUAL = ["a\\b", "C:x", "a\0b", "a\n", "\u00e9", "a b", "x" * 513]
-RESERVED = [".hypermultifeed.lock", ".hypermultifeed"]
+RESERVED = [".hypermultifeed.storage.lock", ".hypermultifeed"]
 
 
 @pytest.mark.parametrize("name", OUTSIDE + UNUSUAL + RESERVED)

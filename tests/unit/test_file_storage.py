@@ -16,18 +16,18 @@ from tests.crash.simulated_disk import (
     simulated_files,
 )
 
-from hypermultifeed.checkpoint import SyncFailedError
-from hypermultifeed.disk import FolderDisk
 from hypermultifeed.errors import ClosedError, StorageError, StorageLockedError
-from hypermultifeed.file_storage import (
+from hypermultifeed.storage import Write, files
+from hypermultifeed.storage.checkpoint import SyncFailedError
+from hypermultifeed.storage.disk import FolderDisk
+from hypermultifeed.storage.file_storage import (
     JOURNAL_NAMES,
     FileStorage,
     Limits,
     Segment,
     run_in_worker,
 )
-from hypermultifeed.lock import FEED_LOCKS_MAX, LOCK_NAME, NoLock
-from hypermultifeed.storage import Write, files
+from hypermultifeed.storage.lock import FEED_LOCKS_MAX, LOCK_NAME, NoLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hypermultifeed.disk import FolderDisk
 from hypermultifeed.errors import CorruptStorageError
-from hypermultifeed.journal import (
+from hypermultifeed.storage.disk import FolderDisk
+from hypermultifeed.storage.journal import (
     CUT,
     DEFINE,
     RECORDS_START,

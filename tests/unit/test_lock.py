@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hypermultifeed import lock as lock_module
 from hypermultifeed.errors import StorageError, StorageLockedError
-from hypermultifeed.lock import LOCK_NAME, FolderLock
+from hypermultifeed.storage import lock as lock_module
+from hypermultifeed.storage.lock import LOCK_NAME, FolderLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HOLD = """
 import sys
-from hypermultifeed.lock import FolderLock
+from hypermultifeed.storage.lock import FolderLock
 lock = FolderLock(sys.argv[1])
 for feed in sys.argv[2:]:
     lock.hold_feed(feed, create=True)

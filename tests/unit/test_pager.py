@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from hypermultifeed.disk import FolderDisk
 from hypermultifeed.errors import ClosedError, CorruptStorageError, StorageError
-from hypermultifeed.pager import (
+from hypermultifeed.storage.disk import FolderDisk
+from hypermultifeed.storage.pager import (
     BULK_PAGE_SHIFT,
     SMALL_PAGE_SHIFT,
     PageCache,

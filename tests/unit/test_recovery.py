@@ -6,7 +6,7 @@ import pytest
 from tests.crash.simulated_disk import SimulatedDisk
 
 from hypermultifeed.errors import CorruptStorageError
-from hypermultifeed.journal import (
+from hypermultifeed.storage.journal import (
     CUT,
     DEFINE,
     RECORDS_START,
@@ -18,8 +18,8 @@ from hypermultifeed.journal import (
     read_mark,
     write_mark,
 )
-from hypermultifeed.pager import PageCache, StoredFile
-from hypermultifeed.recovery import OldJournal
+from hypermultifeed.storage.pager import PageCache, StoredFile
+from hypermultifeed.storage.recovery import OldJournal
 
 SALT = 77
 NAMES = ("journal-0", "journal-1")
@@ -145,7 +145,7 @@ def test_files_of_two_sessions_do_not_belong_together() -> None:
     [
         [define(0, b"../x")],
         [define(0, b"\xff")],
-        [define(0, b".hypermultifeed.lock")],
+        [define(0, b".hypermultifeed.storage.lock")],
         [write(9, 0, b"x")],
     ],
 )

@@ -124,7 +124,7 @@ async def test_only_one_at_a_time(factory: StorageFactory) -> None:
     await factory("full").close()
 
 
-@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", ".hypermultifeed.lock", ""])
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", ".hypermultifeed.storage.lock", ""])
 async def test_names_that_leave_the_folder_are_refused(factory: StorageFactory, name: str) -> None:
     storage = factory("full")
     with pytest.raises(ValueError, match="not a name of a file"):

@@ -28,10 +28,11 @@ import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from hypermultifeed.checkpoint import Checkpointer, SyncFailedError, sync, sync_root
-from hypermultifeed.disk import RESERVED_PREFIX, check_name
 from hypermultifeed.errors import ClosedError, StorageError
-from hypermultifeed.journal import (
+from hypermultifeed.storage.checkpoint import Checkpointer, SyncFailedError, sync, sync_root
+from hypermultifeed.storage.disk import RESERVED_PREFIX, FolderDisk, check_name, make_folders
+from hypermultifeed.storage.interface import check_durability
+from hypermultifeed.storage.journal import (
     CUT,
     DEFINE,
     RECORDS_START,
@@ -43,7 +44,8 @@ from hypermultifeed.journal import (
     pack_operation,
     write_mark,
 )
-from hypermultifeed.pager import (
+from hypermultifeed.storage.lock import FolderLock
+from hypermultifeed.storage.pager import (
     BULK_PAGE_SHIFT,
     SMALL_PAGE_SHIFT,
     PageCache,
@@ -51,15 +53,16 @@ from hypermultifeed.pager import (
     is_bulk,
     refusal,
 )
-from hypermultifeed.recovery import OldJournal
+from hypermultifeed.storage.recovery import OldJournal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hypermultifeed.disk import Buffer, Disk
-    from hypermultifeed.lock import Lock
-    from hypermultifeed.pager import Frozen
-    from hypermultifeed.storage import Durability, Write
+    from hypermultifeed.feed.files import Write
+    from hypermultifeed.storage.disk import Buffer, Disk
+    from hypermultifeed.storage.interface import Durability, StorageFactory
+    from hypermultifeed.storage.lock import Lock
+    from hypermultifeed.storage.pager import Frozen
 
 JOURNAL_NAMES: Final = (f"{RESERVED_PREFIX}.journal-0", f"{RESERVED_PREFIX}.journal-1")
 
@@ -659,3 +662,29 @@ async def _ended(future: Future[None]) -> None:
     """Wait for a worker; what came of it is for others to ask."""
     with contextlib.suppress(Exception):
         await asyncio.wrap_future(future)
+
+
+def files(path: str | os.PathLike[str], *, lock: bool = True) -> StorageFactory:
+    """Storage in a folder, created when first opened (mode 0700, files 0600).
+
+    The folder holds JavaScript's files, byte for byte, once closed; while open, and after a
+    crash, also a journal, which the next opening replays.
+
+    Args:
+        path: the folder; it may be a symbolic link to one.
+        lock: False only where the file system has no locks. The latest opener then owns the
+            folder, and an earlier one fails at its next commit.
+    """
+    root = os.path.abspath(path)
+
+    def open_folder(durability: Durability) -> FileStorage:
+        check_durability(durability)
+        disk = FolderDisk(root)
+        try:
+            make_folders(root)
+            folder_lock = FolderLock(root, locking=lock)
+        except OSError as error:
+            raise StorageError(f"cannot use {root}: {error.strerror or error}") from error
+        return FileStorage(disk, folder_lock, durability)
+
+    return open_folder

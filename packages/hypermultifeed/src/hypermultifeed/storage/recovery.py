@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from hypermultifeed.checkpoint import sync, sync_root
-from hypermultifeed.disk import check_name
 from hypermultifeed.errors import CorruptStorageError
-from hypermultifeed.journal import (
+from hypermultifeed.storage.checkpoint import sync, sync_root
+from hypermultifeed.storage.disk import check_name
+from hypermultifeed.storage.journal import (
     CUT,
     DEFINE,
     RECORDS_START,
@@ -24,9 +24,9 @@ from hypermultifeed.journal import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hypermultifeed.disk import Disk
-    from hypermultifeed.journal import Record
-    from hypermultifeed.pager import StoredFile
+    from hypermultifeed.storage.disk import Disk
+    from hypermultifeed.storage.journal import Record
+    from hypermultifeed.storage.pager import StoredFile
 
 _COPY_BYTES: Final = 1 << 20
 

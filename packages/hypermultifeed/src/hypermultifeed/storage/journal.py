@@ -41,7 +41,7 @@ from hypermultifeed.errors import CorruptStorageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hypermultifeed.disk import Buffer, Disk
+    from hypermultifeed.storage.disk import Buffer, Disk
 
 WRITE: Final = 0
 CUT: Final = 1

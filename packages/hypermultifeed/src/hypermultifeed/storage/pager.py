@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from hypermultifeed.errors import ClosedError, CorruptStorageError, StorageError
 
 if TYPE_CHECKING:
-    from hypermultifeed.disk import Disk
+    from hypermultifeed.storage.disk import Disk
 
 SMALL_PAGE_SHIFT: Final = 12
 """Pages of tree, bitfield, signatures, keys: 4 KiB."""

@@ -15,8 +15,8 @@ from hypermultifeed.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hypermultifeed.disk import Buffer, Disk
-    from hypermultifeed.pager import Frozen
+    from hypermultifeed.storage.disk import Buffer, Disk
+    from hypermultifeed.storage.pager import Frozen
 
 _FILES_OPEN_MAX: Final = 32
 _SYNC_EVERYTHING_FROM: Final = 8  # files; from here on one sync() for all is quicker

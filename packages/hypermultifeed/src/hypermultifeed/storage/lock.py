@@ -16,8 +16,8 @@ import socket
 import sys
 from typing import Final, Protocol
 
-from hypermultifeed.disk import RESERVED_PREFIX
 from hypermultifeed.errors import StorageError, StorageLockedError
+from hypermultifeed.storage.disk import RESERVED_PREFIX
 
 if sys.platform == "win32":
     import msvcrt
