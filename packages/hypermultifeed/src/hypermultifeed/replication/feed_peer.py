@@ -176,6 +176,7 @@ class FeedPeer(ChannelHandler):
         self._got: list[int] = []
         self._dirty = False
         self._served_at = 0.0
+        self._last_sought = -1
         self._idle_since: float | None = None
 
     def __repr__(self) -> str:
@@ -780,16 +781,20 @@ class FeedPeer(ChannelHandler):
         log = self.log
         if byte_offset:
             try:
-                index = log.seek(byte_offset)[0]
-                digest = 0
+                found = log.seek(byte_offset)[0]
             except (BlockMissingError, ValueError):
                 pass  # answered as it is; the asker gets nearer
+            else:
+                if byte_offset == self._last_sought:
+                    return  # JavaScript asks for one byte with many blocks
+                self._last_sought = byte_offset
+                index, digest = found, 0
         if index >= log.length or not (only_hash or log.has(index)):
             self._refuse(index)
             return
         try:
             # Who says to have nothing gets everything, whatever it said before.
-            memory = self._memory if digest else None
+            memory = self._memory if digest or byte_offset else None
             proof = log.proof(index, digest=digest, hash=only_hash, memory=memory)
             value = None if only_hash else log.get(index)
         except BlockMissingError:
