@@ -34,14 +34,38 @@ from hypermultifeed.errors import (
     VersionMismatchError,
 )
 from hypermultifeed.events import Subscription
-from hypermultifeed.hypercore import Hypercore
+from hypermultifeed.feed.audit import AuditReport
+from hypermultifeed.feed.verification import SignedRoot
+from hypermultifeed.hypercore import (
+    Appended,
+    CoreStats,
+    Downloaded,
+    Forked,
+    Hypercore,
+    PeerAdded,
+    PeerOpened,
+    PeerRemoved,
+    Uploaded,
+)
 from hypermultifeed.keys import DEFAULT_KEY, KeyPair, NoiseKeyPair, discovery_key, parse_key
-from hypermultifeed.multifeed import FeedAdded, Multifeed
-from hypermultifeed.storage import Durability, Storage, StorageFactory, files, memory
+from hypermultifeed.multifeed import FeedAdded, Multifeed, MultifeedStats
+from hypermultifeed.mux import Peer
+from hypermultifeed.replication.feed_sync import MissingReport
+from hypermultifeed.storage import (
+    Durability,
+    Storage,
+    StorageFactory,
+    StorageFile,
+    Write,
+    files,
+    memory,
+)
 from hypermultifeed.stream import ReplicationStream, StreamStats, link
 
 __all__ = [
     "DEFAULT_KEY",
+    "Appended",
+    "AuditReport",
     "BlockMissingError",
     "BlockTooLargeError",
     "BootstrapError",
@@ -49,36 +73,49 @@ __all__ = [
     "ClientMismatchError",
     "ClosedError",
     "Codec",
+    "CoreStats",
     "Corestore",
     "CorruptStorageError",
     "DiscoveryError",
+    "Downloaded",
     "Durability",
     "FeedAdded",
     "FeedError",
     "ForkError",
+    "Forked",
     "HandshakeError",
     "Hypercore",
     "HypermultifeedError",
     "KeyPair",
     "LocalProtocolError",
+    "MissingReport",
     "Multifeed",
+    "MultifeedStats",
     "NoiseKeyPair",
     "NotReadyError",
     "NotWritableError",
+    "Peer",
+    "PeerAdded",
+    "PeerOpened",
+    "PeerRemoved",
     "ProtocolError",
     "RemoteProtocolError",
     "ReplicationError",
     "ReplicationStream",
     "ReplicationTimeoutError",
+    "SignedRoot",
     "Storage",
     "StorageError",
     "StorageFactory",
+    "StorageFile",
     "StorageLockedError",
     "StreamClosedError",
     "StreamStats",
     "Subscription",
+    "Uploaded",
     "VerificationError",
     "VersionMismatchError",
+    "Write",
     "discovery_key",
     "files",
     "link",
