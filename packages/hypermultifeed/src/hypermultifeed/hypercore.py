@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from hypermultifeed.replication.demands import Demand, Done
     from hypermultifeed.replication.extensions import Extension
 
+APPENDS_PER_TURN: Final = 64
+"""Commits of a task that never waits for anything, before others get their turn."""
+
 READ_BATCH: Final = 64
 """Blocks that `Hypercore.read` takes with one read, and fetches ahead."""
 
@@ -209,6 +212,7 @@ class Hypercore:
         self._streams: dict[ReplicationStream, None] = {}
         self._append_lock = asyncio.Lock()
         self._append_queue: list[_Batch] = []
+        self._appender: asyncio.Task[object] | None = None
         self._commits = 0
         self._synced = 0
         self._close_lock = asyncio.Lock()
@@ -708,8 +712,9 @@ class Hypercore:
         try:
             async with self._append_lock:
                 if batch.start < 0 and batch.error is None:
-                    await asyncio.sleep(0)  # whoever appends in the same tick joins
-                    self._check_open()
+                    if self._others_append() or not self._commits % APPENDS_PER_TURN:
+                        await asyncio.sleep(0)  # who appends in the same turn joins
+                        self._check_open()
                     self._commit(log)
                 if batch.error is None and batch.commit > self._synced:
                     await self._make_durable()
@@ -719,6 +724,21 @@ class Hypercore:
         if batch.error is not None:
             raise batch.error
         return range(batch.start, batch.start + len(blocks))
+
+    def _others_append(self) -> bool:
+        """Whether another task has appended in this turn of the event loop.
+
+        Then more are likely to come, and one signature for all of them is worth the wait. A task
+        that appends one block after another should not have to wait.
+        """
+        task = asyncio.current_task()
+        if self._appender is None:
+            self._appender = task
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        return self._appender is not task
+
+    def _end_turn(self) -> None:
+        self._appender = None
 
     def _commit(self, log: Log) -> None:
         """Sign and store everything that is queued; a refused batch does not harm the others."""
