@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,12 @@ CASES: list[dict[str, Any]] = json.loads(VECTORS.read_text("utf-8"))["cases"]
 def test_numbers_and_delivery(case: dict[str, Any]) -> None:
     delivered: list[dict[str, str]] = []
     registry = ExtensionRegistry()
+
+    def deliver(name: str, payload: bytes, _: object) -> None:
+        delivered.append({"name": name, "payload": payload.hex()})
+
     for name in case["addOrder"]:
-        registry.add(
-            name,
-            on_message=lambda payload, _, name=name: delivered.append(
-                {"name": name, "payload": payload.hex()}
-            ),
-        )
+        registry.add(name, on_message=partial(deliver, name))
     assert registry.names() == case["namesSent"]
     assert {name: registry.get(name).id for name in registry.names()} == case["ids"]  # type: ignore[union-attr]
 
