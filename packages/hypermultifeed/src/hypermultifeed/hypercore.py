@@ -508,21 +508,24 @@ class Hypercore:
             sync = self._syncing
             await self._wait(lambda done: sync.download(start, end, _now(), done))
 
-    async def read(
+    def read(
         self, start: int = 0, stop: int | None = None, *, live: bool = False, tail: bool = False
     ) -> AsyncIterator[Any]:
         """The values of blocks ``[start, stop)`` in order, each fetched if it is not here.
 
         Args:
             start: first block.
-            stop: one after the last block; default: the length at the first step, or with
-                ``live`` never.
+            stop: one after the last block; default: the length at the time of the call, or
+                with ``live`` never.
             live: go on with what is appended later.
-            tail: begin at the end, not at ``start``.
+            tail: begin at the end, as it is at the time of the call, not at ``start``.
         """
         log = self._check_open()
         index = log.length if tail else start
         end = stop if stop is not None else ENDLESS if live else log.length
+        return self._read(log, index, end)
+
+    async def _read(self, log: Log, index: int, end: int) -> AsyncIterator[Any]:
         while index < end:
             ahead = min(end, log.length, index + READ_BATCH)
             if index < ahead:
