@@ -606,7 +606,11 @@ class Hypercore:
             "download": wanted if download is None else download and self._downloading is not False,
             "ack": ack,
         }
-        if not stream.session.opened(self.discovery_key):
+        if stream.session.opened(self.discovery_key):
+            return stream
+        if stream in self._streams and on_authenticate is None:
+            self.join(stream, **channel_options)  # the channel was closed; our part was not
+        else:
             stream.session.attach(
                 _CoreReplication(
                     self, stream, channel_options, on_authenticate, patient=made_here and live
@@ -861,6 +865,7 @@ class _CoreReplication(SessionOwner):
         patient: bool,
     ) -> None:
         self._patient = patient
+        self.is_asked = patient or on_authenticate is not None
         self._core = core
         self._stream = stream
         self._options = options

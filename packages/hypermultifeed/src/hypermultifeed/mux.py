@@ -21,6 +21,7 @@ from hypermultifeed.errors import (
 )
 from hypermultifeed.keys import discovery_key as discovery_key_of
 from hypermultifeed.replication.channels import ChannelHandler, SessionOwner
+from hypermultifeed.replication.extensions import bounded_names
 from hypermultifeed.replication.manifest import EXTENSIONS
 from hypermultifeed.replication.multifeed_sync import (
     Event,
@@ -297,7 +298,7 @@ class _Exchange(ChannelHandler):
         self._send()
 
     def on_options(self, options: Options) -> None:
-        self._names = list(options.extensions[:1024])
+        self._names = bounded_names(options.extensions)
 
     def on_extension(self, extension_id: int, payload: bytes) -> None:
         if extension_id >= len(self._names):

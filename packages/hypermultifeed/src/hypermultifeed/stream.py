@@ -15,7 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from hypermultifeed.errors import HypermultifeedError, LocalProtocolError, StreamClosedError
+from hypermultifeed.errors import (
+    HypermultifeedError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    StreamClosedError,
+)
 from hypermultifeed.keys import NoiseKeyPair
 from hypermultifeed.replication.channels import Session, SessionOwner
 
@@ -31,6 +36,10 @@ READ_SIZE: Final = 1 << 18
 
 WRITE_BUFFER: Final = 1 << 19
 """Bytes a transport may hold before we wait for it; also the room between two linked streams."""
+
+OUTPUT_MAX: Final = 64 << 20
+"""Bytes waiting for a peer above which what it says ends the stream. Blocks wait long before;
+what can pile up are small answers to a peer that asks and does not read."""
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long a stream that has ended its output waits for the peer to end its own."""
@@ -185,9 +194,7 @@ class ReplicationStream:
         finally:
             self._finish(None if self._over.is_set() else StreamClosedError("cancelled"))
             self._cleanup()
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            await _close(writer)
         if self.error is not None:
             raise self.error
 
@@ -320,6 +327,8 @@ class ReplicationStream:
             if not chunk:
                 break
             session.receive_data(chunk, loop.time())
+            if session.output_size > OUTPUT_MAX:
+                raise RemoteProtocolError("the peer asks, and does not read the answers")
             self._output.set()
             while session.input_paused:
                 session.connection.pause_reading()
@@ -484,6 +493,19 @@ def guarded(
             _log.exception("a handler of the extension %r failed", name)
 
     return guard
+
+
+async def _close(writer: Writer) -> None:
+    """Close a writer; a peer that does not take what is left is not waited for long."""
+    writer.close()
+    with suppress(OSError):
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await writer.wait_closed()
+        except TimeoutError:
+            transport = getattr(writer, "transport", None)
+            if transport is not None:
+                transport.abort()
 
 
 def _wake(future: asyncio.Future[None] | None) -> None:

@@ -154,7 +154,13 @@ class SessionOwner:
     """Somebody who uses a session: a multifeed, a corestore, a single core.
 
     Several may be attached to one session. This base class ignores everything.
+
+    Attributes:
+        is_asked: False for one that never claims what the peer opens, and is not asked: there may
+            be thousands of those, and a peer may open thousands of channels.
     """
+
+    is_asked = True
 
     def on_authenticate(self, remote_public_key: bytes) -> None:
         """The peer's static key is known; raise to refuse it before it learns anything more."""
@@ -299,7 +305,8 @@ class Session:
         self.extensions = ExtensionRegistry(peers=lambda: (self,))
         self._remote_extensions = RemoteExtensions(self.extensions)
         self._extensions_sent = 0
-        self._owners: list[SessionOwner] = []
+        self._owners: dict[SessionOwner, None] = {}
+        self._asked: dict[SessionOwner, None] = {}
         self._channels: dict[bytes, Channel] = {}
         self._remote: dict[int, Channel] = {}
         self._half_open: dict[bytes, Channel] = {}
@@ -442,7 +449,7 @@ class Session:
                 channel.local_id = channel.remote_id = 0
                 channel.ready = False
                 channel.handler.on_close(error)
-        for owner in self._owners:
+        for owner in list(self._owners):
             owner.on_close(error)
 
     # --- for owners
@@ -462,18 +469,20 @@ class Session:
 
         Channels that the peer has opened already and that nobody opened here are offered to it.
         """
-        self._owners.append(owner)
+        self._owners[owner] = None
+        if owner.is_asked:
+            self._asked[owner] = None
         if self.closed:
             owner.on_close(self.error)
         elif self.handshake_complete:
             owner.on_handshake()
-            for discovery_key in list(self._half_open):
+            for discovery_key in list(self._half_open) if owner.is_asked else ():
                 owner.on_remote_open(discovery_key)
 
     def detach(self, owner: SessionOwner) -> None:
         """Forget ``owner``; its channels stay."""
-        if owner in self._owners:
-            self._owners.remove(owner)
+        self._owners.pop(owner, None)
+        self._asked.pop(owner, None)
 
     def channel(self, discovery_key: bytes) -> Channel | None:
         """The channel of that discovery key, opened by us, by the peer, or by both."""
@@ -719,7 +728,7 @@ class Session:
             return
         self._half_open[discovery_key] = channel
         claimed = False
-        for owner in list(self._owners):
+        for owner in list(self._asked):
             claimed = owner.on_remote_open(discovery_key) or claimed
         if not claimed and self._half_open.get(discovery_key) is channel:
             self.refuse(discovery_key)

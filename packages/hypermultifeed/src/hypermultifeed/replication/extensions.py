@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_REMOTE_EXTENSIONS: Final = 1024
 """Names of a peer that are looked at; a longer list is cut."""
 
+MAX_REMOTE_NAMES_CHARS: Final = 16_384
+"""Characters of all those names together; the list is cut before the name that goes beyond."""
+
 
 class ExtensionPeer(Protocol):
     """Somebody to whom an extension message can be sent."""
@@ -172,7 +175,7 @@ class RemoteExtensions:
 
     def update(self, names: Sequence[str]) -> None:
         """Take the list of an Options message; it replaces the former one."""
-        self._names = list(names[:MAX_REMOTE_EXTENSIONS])
+        self._names = bounded_names(names)
 
     def supports(self, extension: Extension) -> bool:
         """Whether the peer has told that it knows ``extension``."""
@@ -187,6 +190,18 @@ class RemoteExtensions:
             return False
         extension.deliver(payload, context)
         return True
+
+
+def bounded_names(names: Sequence[str]) -> list[str]:
+    """As much of a peer's list of names as is kept of it."""
+    kept = []
+    room = MAX_REMOTE_NAMES_CHARS
+    for name in names[:MAX_REMOTE_EXTENSIONS]:
+        room -= len(name)
+        if room < 0:
+            break
+        kept.append(name)
+    return kept
 
 
 def resolve_extension_codec(encoding: str | Codec) -> Codec:

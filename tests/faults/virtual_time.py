@@ -1,0 +1,79 @@
+"""An event loop whose clock jumps: hours of waiting pass at once, and nothing ever sleeps.
+
+When nothing is ready, the clock goes on to the next timer. Sockets of this machine deliver at
+once, so that they can be used too; while a thread works, the clock stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import selectors
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+HANG_S = 24 * 3600.0
+"""A test that takes longer, by the virtual clock, hangs."""
+
+
+class _Selector(selectors.DefaultSelector):
+    loop: VirtualLoop
+
+    def select(self, timeout: float | None = None) -> Any:
+        ready = super().select(0)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if timeout is None or self.loop.threads:
+            return super().select(None if self.loop.threads else timeout)
+        self.loop.now += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """The loop; ``now`` is its clock in seconds, ``threads`` the calls under way in threads."""
+
+    def __init__(self) -> None:
+        selector = _Selector()
+        selector.loop = self
+        self.now = 1000.0
+        self.threads = 0
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.now
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Any, *args: Any
+    ) -> Any:
+        future = super().run_in_executor(executor, func, *args)
+        self.threads += 1
+        future.add_done_callback(self._thread_done)
+        return future
+
+    def _thread_done(self, _: object) -> None:
+        self.threads -= 1
+
+
+def virtual_time(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Run a test on a `VirtualLoop`; any exception that reaches nobody fails it."""
+
+    @functools.wraps(test)
+    def run(*arguments: Any, **named: Any) -> None:
+        stray: list[dict[str, Any]] = []
+
+        async def bounded() -> None:
+            asyncio.get_running_loop().set_exception_handler(
+                lambda _, context: stray.append(context)
+            )
+            async with asyncio.timeout(HANG_S):
+                await test(*arguments, **named)
+
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.run(bounded())
+            gc.collect()  # a task that failed unseen says so when it is forgotten
+        assert stray == []
+
+    return run
