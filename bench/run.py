@@ -3,6 +3,7 @@
 ::
 
     python bench/run.py [--rounds 5] [--only NAME ...] [--quick] [--json FILE] [--python-only]
+    python bench/run.py --opcodes --only replicate-100      # what our side does, without noise
 
 Each figure comes from a fresh process, so that peak memory is that of one measure. The rounds go
 through all measures in turn, JavaScript's right before ours: what slows the machine down for a
@@ -34,6 +35,7 @@ SIDES = {
 }
 SIDE_TIMEOUT_S = 600
 QUICK_SCALE = 0.02
+OPCODES_SCALE = 0.08
 MIB = 1024 * 1024
 
 
@@ -104,10 +106,12 @@ class SideError(Exception):
     """One side failed to do its measure."""
 
 
-def run_side(side: str, command: str, arguments: dict[str, object]) -> dict[str, Any]:
+def run_side(
+    side: str, command: str, arguments: dict[str, object], *options: str
+) -> dict[str, Any]:
     """Run one measure in a process of its own and return what it reports."""
     process = subprocess.run(
-        [*SIDES[side], command, json.dumps(arguments)],
+        [*SIDES[side], command, json.dumps(arguments), *options],
         stdout=subprocess.PIPE,
         timeout=SIDE_TIMEOUT_S,
         check=False,
@@ -121,8 +125,11 @@ def run_side(side: str, command: str, arguments: dict[str, object]) -> dict[str,
 class Bench:
     """All rounds over one temporary folder, which is removed at the end."""
 
-    def __init__(self, folder: Path, sides: Sequence[str], scale: float) -> None:
+    def __init__(
+        self, folder: Path, sides: Sequence[str], scale: float, options: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
+        self.options = options
         self.sides = sides
         self.scale = scale
         self.results: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -157,7 +164,9 @@ class Bench:
         result = self._last.pop(key, None)
         if result is None or measure.seconds == "seconds":
             target = Path(tempfile.mkdtemp(dir=self.folder))
-            result = run_side(side, measure.command, {**arguments, "folder": str(target / "to")})
+            result = run_side(
+                side, measure.command, {**arguments, "folder": str(target / "to")}, *self.options
+            )
             shutil.rmtree(target)
             self._last[key] = result
         seconds = result[measure.seconds]
@@ -243,6 +252,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], help="names, or beginnings of names")
     parser.add_argument("--quick", action="store_true", help="one round of small sizes")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--opcodes", action="store_true", help="count our bytecodes a block")
     parser.add_argument("--python-only", action="store_true", help="leave JavaScript out")
     return parser.parse_args(argv)
 
@@ -250,13 +260,15 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     args = arguments(argv)
     measures = choose(args.only)
-    reason = "asked for" if args.python_only else why_no_js()
+    reason = "asked for" if args.python_only or args.opcodes else why_no_js()
     if reason is not None:
         print(f"Python only: {reason}", file=sys.stderr)
     sides = ["python"] if reason is not None else ["js", "python"]
-    rounds = 1 if args.quick else args.rounds
+    rounds = 1 if args.quick or args.opcodes else args.rounds
+    scale = QUICK_SCALE if args.quick else OPCODES_SCALE if args.opcodes else 1
+    options = ["--opcodes"] if args.opcodes else []
     with tempfile.TemporaryDirectory(prefix="hypermultifeed-bench-") as folder:
-        bench = Bench(Path(folder), sides, QUICK_SCALE if args.quick else 1)
+        bench = Bench(Path(folder), sides, scale, options)
         for number in range(rounds):
             for measure in measures:
                 print(f"round {number + 1} of {rounds}: {measure.name}", file=sys.stderr)
@@ -264,7 +276,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                     if side == "python" or not measure.python_only:
                         bench.measure(side, measure)
         rows = [bench.summary(measure) for measure in measures]
-    print(table(rows))
+    if not args.opcodes:
+        print(table(rows))
     if args.json is not None:
         about = {"python": platform.python_version(), "machine": platform.machine()}
         args.json.write_text(json.dumps({**about, "rounds": rounds, "measures": rows}, indent=2))
