@@ -465,8 +465,12 @@ class Log:
             store.hold(index, offset, value)
         if came:
             store.nodes.update(came)
-            for node in came:
-                merkle.mark_known(store.bits.tree, node)
+            if verified.trusted >= 0:  # the way up to a known node has no gap to be closed
+                for node in came:
+                    store.bits.tree.set(node)
+            else:
+                for node in came:
+                    merkle.mark_known(store.bits.tree, node)
         if verified.signed is not None and verified.signed != self._newest:
             self._learn(verified.signed, verified.roots)
         if value is not None and store.bits.set_block(index):

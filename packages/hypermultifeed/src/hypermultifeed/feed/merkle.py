@@ -6,6 +6,7 @@ same, or proofs come out with too few nodes. Nodes are flat tree indexes here, w
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from hypermultifeed.feed import flat_tree
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MEMORY_PAGE_BYTES: Final = 1024
+_NOTES_MAX: Final = 1024
 
 
 def mark_known(tree: Bits, node: int) -> bool:
@@ -119,12 +121,23 @@ class ProofMemory:
     """What one peer has said, on one connection, to have of one feed's tree.
 
     It learns from the digests of requests only, never from what was sent: that may get lost.
+    Digests that are answered without it are only noted, until one comes that is not.
     """
 
-    __slots__ = ("_bits",)
+    __slots__ = ("_bits", "_notes")
 
     def __init__(self) -> None:
         self._bits = Bits(Pages(_MEMORY_PAGE_BYTES, tracked=False), 0, _MEMORY_PAGE_BYTES)
+        self._notes: deque[tuple[int, int]] = deque(maxlen=_NOTES_MAX)
+
+    def note(self, node: int, digest: int) -> None:
+        """Remember a digest for :meth:`recall`; the oldest may be forgotten."""
+        self._notes.append((node, digest))
+
+    def recall(self, known: Callable[[int], bool]) -> None:
+        """Learn from what was noted."""
+        while self._notes:
+            self.learn(known, *self._notes.popleft())
 
     def get(self, node: int) -> bool:
         """Whether the peer has the node."""
@@ -175,8 +188,12 @@ def prove(
     if not known(node):
         return None
     nodes = [node] if itself else []
-    if digest == 1:
-        return nodes, 0
+    if digest & 1:
+        uncles = _missing_uncles(known, node, digest)
+        if uncles is not None:
+            memory.note(node, digest)
+            return nodes + uncles, 0
+    memory.recall(known)
     memory.learn(known, node, digest)
     has = memory.get
     while not has(node):
@@ -190,3 +207,19 @@ def prove(
             nodes.append(sibling)
         node = flat_tree.parent(node)
     return nodes, 0
+
+
+def _missing_uncles(known: Callable[[int], bool], node: int, digest: int) -> list[int] | None:
+    """What a digest with a root says to be missing below that root; None if we lack some of it."""
+    uncles = []
+    rest = digest >> 1
+    while rest > 1:
+        bit = ~node & (node + 1)
+        if not rest & 1:
+            sibling = node ^ (bit << 1)
+            if not known(sibling):
+                return None
+            uncles.append(sibling)
+        node = (node | bit) & ~(bit << 1)
+        rest >>= 1
+    return uncles if known(node) else None
