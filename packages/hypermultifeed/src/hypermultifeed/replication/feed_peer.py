@@ -82,6 +82,9 @@ IDLE_END_S: Final = 1.0
 ABANDONED_END_S: Final = 10.0
 """One that is not live ends when the peer still wants data, asks for none, and we want none."""
 
+TIMER_S_MIN: Final = 0.01
+"""Timers are not set earlier than this from now."""
+
 RUN: Final = 64
 """Blocks asked for in order before jumping elsewhere, where several peers share the work."""
 
@@ -685,11 +688,11 @@ class FeedPeer(ChannelHandler):
             due.append(min(self._wants_pending.values()) + REQUEST_TIMEOUT_S)
         if self.retry_at > now:
             due.append(self.retry_at)
-        if not self.live and self._idle_since is not None:
+        if self._idle_since is not None:
             due.append(self._idle_since + IDLE_END_S)
-        if not self.live and not self.downloading and self.remote_downloading:
+        if not (self.live or self.downloading or self._queue) and self.remote_downloading:
             due.append(self._served_at + ABANDONED_END_S)
-        self.channel.set_timer(max(min(due), now) if due else None)
+        self.channel.set_timer(max(min(due), now + TIMER_S_MIN) if due else None)
 
     def _expire(self, now: float) -> None:
         for start in [s for s, at in self._wants_pending.items() if now >= at + REQUEST_TIMEOUT_S]:
@@ -850,6 +853,7 @@ class FeedPeer(ChannelHandler):
             return
         if self.downloading and self._has_all(now):
             self.downloading = False
+            self._idle_since = None
             self._send_status()
         if self.downloading or self._queue or self.channel.output_full:
             return
@@ -865,9 +869,8 @@ class FeedPeer(ChannelHandler):
         """Whether this peer has nothing more that we want."""
         if not self.remote_uploading:
             return True
-        if not self.settled or self._in_flight or self._proofs:
-            return False
-        if self.sync.wants_from(self):
+        busy = not self.settled or self._in_flight or self._proofs
+        if busy or self.sync.wants_from(self):
             self._idle_since = None
             return False
         if self.sync.whole:
