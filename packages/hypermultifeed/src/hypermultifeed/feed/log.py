@@ -6,6 +6,7 @@ and files are those of hypercore 9.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hypermultifeed import crypto, keys
@@ -27,7 +28,7 @@ from hypermultifeed.feed.growth import grow
 from hypermultifeed.feed.verification import SignedRoot, is_signed, signable, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from hypermultifeed.feed.files import Files
     from hypermultifeed.feed.remote_bitfield import RemoteBitfield
@@ -174,7 +175,7 @@ class Log:
         stop = start + len(blocks)
         tree_hash = crypto.tree_hash(grown.roots)
         signature = crypto.sign(signable(tree_hash, stop), self.secret_key)
-        writes = store.append_writes(start, grown.entries, b"".join(blocks), self.byte_length)
+        writes = store.append_writes(start, grown.entries, blocks, self.byte_length)
         writes += [store.node_write(node, entry) for node, entry in grown.earlier]
         writes.append(store.signature_write(stop, signature))
         if len(blocks) == 1:  # blocks first, as in JS: the index depends on which pages exist
@@ -248,17 +249,28 @@ class Log:
             self.forget_damaged(index)
             raise
 
-    def get_run(self, start: int, stop: int) -> list[bytes]:
-        """Blocks ``[start, stop)`` with one read. Raises as :meth:`get`."""
+    def get_run(self, start: int, stop: int, *, check: bool = True) -> list[bytes]:
+        """Blocks ``[start, stop)`` with one read. Raises as :meth:`get`.
+
+        Args:
+            check: False for a peer, who hashes every block anyway. If it then goes away, see
+                :meth:`check_blocks`.
+        """
         if not 0 <= start < stop:
             return []
         missing = self.next_missing(start, stop)
         if missing >= 0:
             raise BlockMissingError(f"block {missing} is not here", key=self.key, index=missing)
         try:
-            return self._store.read_run(start, stop)
+            return self._store.read_run(start, stop, check=check)
         except CorruptStorageError:
             return [self.get(index) for index in range(start, stop)]
+
+    def check_blocks(self, indexes: Iterable[int]) -> None:
+        """Hash those of these blocks that were not yet; what is damaged is forgotten."""
+        for index in indexes:
+            with contextlib.suppress(BlockMissingError, CorruptStorageError):
+                self.get(index)
 
     def forget_damaged(self, index: int) -> None:
         """A stored block is not what it should be: it is no longer here."""

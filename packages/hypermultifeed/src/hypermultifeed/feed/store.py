@@ -18,7 +18,7 @@ from hypermultifeed.feed.feed_bits import FeedBits
 from hypermultifeed.feed.files import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hypermultifeed.feed.files import Files
     from hypermultifeed.feed.verification import SignedRoot
@@ -36,6 +36,7 @@ SIGNATURES_SEARCHED_MAX: Final = 2**22
 """Lengths among which a signature is looked for. A batch of more blocks has none inside."""
 
 _CHECKED_SHIFT: Final = 10
+_JOIN_BYTES_MAX: Final = 4096
 _NO_GROUP: Final = array("Q")
 _LEAF_SIZES: Final = struct.Struct(">32xQ40x")
 
@@ -313,8 +314,12 @@ class FeedStore:
         """Bytes of ``data`` as they are in the file."""
         return self._data.read(offset, size)
 
-    def read_run(self, start: int, stop: int) -> list[bytes]:
-        """Stored blocks ``[start, stop)`` with one read. Raises CorruptStorageError."""
+    def read_run(self, start: int, stop: int, *, check: bool = True) -> list[bytes]:
+        """Stored blocks ``[start, stop)`` with one read; ``check`` as they come from the file.
+
+        Raises:
+            CorruptStorageError: the stored bytes are others, or too few.
+        """
         if self.values and any(index in self.values for index in range(start, stop)):
             return [self.read_block(index) for index in range(start, stop)]
         places = [self.place(index) for index in range(start, stop)]
@@ -326,7 +331,7 @@ class FeedStore:
         values = []
         for index, (offset, size) in enumerate(places, start):
             value = raw[offset - first : offset - first + size]
-            if not self._checked.get(index >> _CHECKED_SHIFT, 0) >> (index & 1023) & 1:
+            if check and not self._checked.get(index >> _CHECKED_SHIFT, 0) >> (index & 1023) & 1:
                 self._check(index, value, offset, size)
             values.append(value)
         return values
@@ -380,13 +385,22 @@ class FeedStore:
         self._files.commit(writes)
 
     def append_writes(
-        self, start: int, entries: list[bytes], blocks: bytes, byte_offset: int
+        self,
+        start: int,
+        entries: list[bytes],
+        blocks: Sequence[bytes | bytearray | memoryview],
+        byte_offset: int,
     ) -> list[Write]:
         """The writes for nodes from ``2 * start`` on and for the blocks themselves."""
-        return [
-            Write(self._tree.name, layout.node_offset(2 * start), b"".join(entries)),
-            Write(self._data.name, byte_offset, blocks),
-        ]
+        name = self._data.name
+        writes = [Write(self._tree.name, layout.node_offset(2 * start), b"".join(entries))]
+        if sum(map(len, blocks)) < _JOIN_BYTES_MAX * len(blocks):
+            writes.append(Write(name, byte_offset, b"".join(blocks)))
+            return writes
+        for block in blocks:  # a copy of all of them would cost more than a write for each
+            writes.append(Write(name, byte_offset, block))
+            byte_offset += len(block)
+        return writes
 
     def node_write(self, node: int, entry: bytes) -> Write:
         """The write for one node."""
