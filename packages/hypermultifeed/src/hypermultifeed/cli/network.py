@@ -16,6 +16,7 @@ from hypermultifeed.cli.progress import FeedProgress
 from hypermultifeed.cli.running import (
     Opened,
     UnreachableError,
+    counted,
     describe,
     opened,
     opened_as,
@@ -227,9 +228,10 @@ async def synchronised(here: Opened, address: tuple[str, int], *, as_json: bool)
     if as_json:
         say_json(fact)
         return
-    say(f"{fact['feeds']} feeds ({fact['new_feeds']} of them new), {new:,} new blocks")
+    new_feeds = fact["new_feeds"]
+    say(f"{counted(len(feeds), 'feed')} ({new_feeds:,} new), {counted(new, 'new block')}")
     if missing:
-        say(f"{missing:,} blocks are not here: this peer did not have them")
+        say(f"{counted(missing, 'block')} missing: this peer did not have them all")
 
 
 @click.command()
@@ -259,18 +261,17 @@ def clone(
             raise click.ClickException(
                 f"{target} holds a multifeed already; `hypermultifeed -d {target} sync` updates it"
             )
-        async with connected(address):  # is anybody there? Before anything is made
-            pass
         is_new = not target.exists()  # noqa: ASYNC240 - nothing else runs
+        got_nothing = True
         try:
             async with opened_as(target, root_key) as here:
                 try:
                     await synchronised(here, address, as_json=as_json)
                 finally:
                     got_nothing = not here.multi.feeds()
-        except ReplicationError:
+        except BaseException:
             if is_new and got_nothing:
-                shutil.rmtree(target)
+                shutil.rmtree(target, ignore_errors=True)
             raise
         say(f"cloned into {target} (topic {discovery_key(root_key).hex()[:8]}…)")
 

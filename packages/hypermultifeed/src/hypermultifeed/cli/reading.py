@@ -15,6 +15,7 @@ from hypermultifeed.cli.local import json_option
 from hypermultifeed.cli.network import dialled, parsed_address
 from hypermultifeed.cli.running import (
     Opened,
+    counted,
     opened,
     opened_in,
     printable,
@@ -103,7 +104,9 @@ def cat(
                 end = one.length if stop is None else min(stop, one.length)
                 missing = await print_blocks(show, name, one, min(start, end), end)
                 if missing:
-                    say(f"{printable(name)}: {missing:,} blocks are not here; sync fetches them")
+                    say(
+                        f"{printable(name)}: {counted(missing, 'block')} missing: try sync"
+                    )
 
     run(work())
 

@@ -263,6 +263,11 @@ def say_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
+def counted(count: object, noun: str) -> str:
+    """``1 block``, ``2 blocks``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def say(text: str) -> None:
     """A remark."""
     click.echo(text, err=True)
