@@ -10,6 +10,7 @@ core's replications. Whoever waits may be cancelled, which takes the request bac
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -18,6 +19,7 @@ from hypermultifeed.codecs import resolve_codec
 from hypermultifeed.errors import (
     BlockMissingError,
     ClosedError,
+    CorruptStorageError,
     ForkError,
     NotReadyError,
     ReplicationTimeoutError,
@@ -42,7 +44,7 @@ from hypermultifeed.stream import ReplicationStream, guarded
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from types import TracebackType
 
     from hypermultifeed.codecs import Codec
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 
 APPENDS_PER_TURN: Final = 64
 """Commits of a task that never waits for anything, before others get their turn."""
+
+_log = logging.getLogger("hypermultifeed.hypercore")
 
 READ_BATCH: Final = 64
 """Blocks that `Hypercore.read` takes with one read, and fetches ahead."""
@@ -416,6 +420,8 @@ class Hypercore:
         Raises:
             BlockMissingError: it is not here (``wait=False``), or nobody has it.
             ReplicationTimeoutError: it did not come in time.
+            ForkError: its owner has signed two histories, so that nothing more is fetched.
+            CorruptStorageError: it was damaged, and no connected peer has it.
             ClosedError: the core was closed meanwhile.
         """
         log = self._check_open()
@@ -426,7 +432,14 @@ class Hypercore:
                 raise BlockMissingError(f"block {index} is not here", key=self.key, index=index)
             await self._fetch(index, timeout_s, if_available=if_available)
         codec = self.value_encoding if value_encoding is None else resolve_codec(value_encoding)
-        return codec.decode(log.get(index))
+        try:
+            block = log.get(index)
+        except CorruptStorageError:
+            if not self._is_coming_back([index]) or not wait:
+                raise
+            await self._fetch(index, timeout_s, if_available=if_available)
+            block = log.get(index)
+        return codec.decode(block)
 
     def has(self, start: int, stop: int | None = None) -> bool:
         """Whether block ``start``, or all of ``[start, stop)``, is here."""
@@ -533,7 +546,10 @@ class Hypercore:
             else:
                 await self._fetch(index, None, if_available=False)
                 ahead = index + 1
-            blocks = log.get_run(index, ahead)
+            try:
+                blocks = log.get_run(index, ahead)
+            except CorruptStorageError:
+                blocks = [await self.get(i, value_encoding="binary") for i in range(index, ahead)]
             index = ahead
             for block in blocks:
                 yield self.value_encoding.decode(block)
@@ -547,6 +563,8 @@ class Hypercore:
         report = log.audit()
         assert self._storage is not None
         await self._storage.sync()
+        if report.bad:
+            self._is_coming_back(report.bad)
         return report
 
     def signature(self, index: int | None = None) -> tuple[int, bytes]:
@@ -793,6 +811,12 @@ class Hypercore:
             if length > announced:
                 sync.appended(announced, length - announced, _now())
 
+    def _is_coming_back(self, damaged: Sequence[int]) -> bool:
+        """Ask for blocks that were damaged; whether a peer says it has the first of them."""
+        sync = self._syncing
+        sync.damaged(damaged, _now())
+        return any(peer.downloading and peer.remote.get(damaged[0]) for peer in sync.peers)
+
     async def _fetch(self, index: int, timeout_s: float | None, if_available: bool | None) -> None:
         sync = self._syncing
         only = self._if_available if if_available is None else if_available
@@ -877,7 +901,12 @@ class _CoreReplication(SessionOwner):
         if self._authenticate is None or self._core.closed:
             return
         authenticate, self._authenticate = self._authenticate, None
-        if authenticate(self._core.key, self._stream.remote_public_key):
+        try:
+            accepted = authenticate(self._core.key, self._stream.remote_public_key)
+        except Exception:
+            _log.exception("on_authenticate failed, which means no")
+            accepted = False
+        if accepted:
             self._core.join(self._stream, **self._options)
         else:
             self._stream.session.refuse(self._core.discovery_key)
@@ -916,12 +945,17 @@ class _CoreObserver(Observer):
         self._publish(Appended(length))
 
     def on_fork(self, peer: FeedPeer, error: ForkError) -> None:
+        name = discovery_key_of(peer.log.key).hex()[:8]
+        _log.warning("core %s is forked, nothing more is fetched: %s", name, error)
         self._publish(Forked(peer, error))
 
     def on_ack(self, peer: FeedPeer, start: int, length: int) -> None:
         on_ack = getattr(peer.stream, "on_ack", None)
         if on_ack is not None:
-            on_ack(start, length)
+            try:
+                on_ack(start, length)
+            except Exception:
+                _log.exception("a handler of acknowledgements failed")
 
 
 def _now() -> float:

@@ -195,6 +195,12 @@ class Mux(SessionOwner):
         # again, so its Open is left waiting, unless a store answers for what nobody knows.
         return self.stream.live and not self._feeds.is_store_on(self.stream)
 
+    def on_channel_error(self, channel: Channel, error: Exception) -> None:
+        """One feed's channel failed; the stream and its other feeds go on."""
+        if channel.key in self._agreed:
+            name = channel.discovery_key.hex()[:8]
+            _log.warning("feed %s and a peer part: %s", name, error)
+
     def on_close(self, error: Exception | None) -> None:
         """The stream is over."""
         del error

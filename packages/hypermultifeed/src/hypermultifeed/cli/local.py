@@ -27,6 +27,7 @@ from hypermultifeed.errors import CorruptStorageError
 from hypermultifeed.keys import KeyPair, discovery_key
 
 if TYPE_CHECKING:
+    from hypermultifeed.errors import ForkError
     from hypermultifeed.hypercore import Hypercore
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
@@ -122,6 +123,7 @@ def feed_facts(name: str, feed: Hypercore) -> dict[str, object]:
         "bytes": feed.byte_length,
         "stored": feed.downloaded(),
         "writable": feed.writable,
+        "forked": feed.fork is not None,
     }
 
 
@@ -153,7 +155,7 @@ def feeds_table(facts: list[dict[str, object]]) -> Table:
     table.add_column("key", no_wrap=True)
     for fact in facts:
         numbers = (f"{fact[name]:,}" for name in ("length", "stored", "bytes"))
-        ours = "yes" if fact["writable"] else "no"
+        ours = ("yes" if fact["writable"] else "no") + (", forked" if fact["forked"] else "")
         table.add_row(printable(str(fact["name"])), *numbers, ours, str(fact["key"]))
     return table
 
@@ -179,11 +181,13 @@ def key(context: click.Context, topic: bool) -> None:
 def doctor(context: click.Context, as_json: bool) -> None:
     """Check every stored block against its signed hash, and say how to mend what is damaged.
 
-    Damaged blocks are forgotten, so that the next sync fetches them again. The exit code is 5 if
-    anything was damaged.
+    Damaged blocks are forgotten, so that the next sync fetches them again. A feed is forked if
+    its owner signed two histories; the proof of that is kept and shown. The exit code is 5 if
+    anything was damaged or forked.
     """
     folder = Path(context.obj[0])
     damaged: list[str] = []
+    forked: list[str] = []
 
     async def work() -> None:
         async with opened(context) as here:
@@ -191,6 +195,8 @@ def doctor(context: click.Context, as_json: bool) -> None:
                 fact = await examined(name, feed)
                 if fact["damaged"]:
                     damaged.append(name)
+                if fact["fork"]:
+                    forked.append(name)
                 if as_json:
                     say_json(fact)
                 else:
@@ -203,9 +209,9 @@ def doctor(context: click.Context, as_json: bool) -> None:
         say(UNREADABLE)
         sys.exit(5)
     if not as_json:
-        for line in advice(folder, damaged):
+        for line in advice(folder, damaged, forked):
             click.echo(line)
-    if damaged:
+    if damaged or forked:
         sys.exit(5)
 
 
@@ -228,21 +234,37 @@ async def examined(name: str, feed: Hypercore) -> dict[str, object]:
         "damaged": report.invalid,
         "first_damaged": list(report.bad[:10]),
         "missing": feed.length - before,
+        "fork": fork_facts(feed.fork),
+    }
+
+
+def fork_facts(fork: ForkError | None) -> dict[str, object] | None:
+    """The proof of a fork, for JSON: two roots that the owner signed."""
+    if fork is None:
+        return None
+    return {
+        side: {"length": length, "tree_hash": tree_hash.hex(), "signature": signature.hex()}
+        for side, (length, tree_hash, signature) in (("ours", fork.ours), ("theirs", fork.theirs))
     }
 
 
 def diagnosis(fact: dict[str, object]) -> str:
     """One line about one feed."""
-    state = "damaged" if fact["damaged"] else "good"
+    state = "damaged" if fact["damaged"] else "forked" if fact["fork"] else "good"
     text = f"{state:8} {printable(str(fact['name']))}: {fact['valid']:,} blocks verified"
     if fact["damaged"]:
         text += f", {fact['damaged']:,} damaged (the first: {fact['first_damaged']})"
     return text + (f", {fact['missing']:,} not fetched yet" if fact["missing"] else "")
 
 
-def advice(folder: Path, damaged: list[str]) -> list[str]:
+def advice(folder: Path, damaged: list[str], forked: list[str]) -> list[str]:
     """What to do now."""
     said = []
+    if forked:
+        said.append(
+            "A forked feed's secret key was used in two places. What came first stays readable,"
+        )
+        said.append("nothing more is fetched: its owner has to go on with a new writer.")
     if damaged:
         said.append(
             "The damaged blocks were forgotten. `hypermultifeed sync HOST:PORT` with a peer"

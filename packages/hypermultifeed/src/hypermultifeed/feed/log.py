@@ -389,6 +389,14 @@ class Log:
         """The first block of ``[start, stop)`` that the peer has and we have not, or -1."""
         return remote.next_unless(self._store.bits.data, start, stop)
 
+    def is_covered_by(self, remote: RemoteBitfield) -> bool:
+        """Whether the peer has every block that is stored here."""
+        return remote.covers(self._store.bits.data, self.length)
+
+    def count_wanted(self, remote: RemoteBitfield) -> int:
+        """How many blocks below the length the peer has and we have not."""
+        return remote.count_unless(self._store.bits.data, 0, self.length)
+
     def have_bitfield(self, start: int, length: int) -> bytes:
         """Run-length coded bits of ``[start, start + length)``, as the Have for a Want.
 

@@ -141,6 +141,46 @@ class RemoteBitfield:
             start = end
         return -1
 
+    def covers(self, ours: Bits, stop: int) -> bool:
+        """Whether the peer has every block of ``[0, stop)`` that is in ``ours``.
+
+        ``ours`` must have pages of 8192 bits.
+        """
+        at = ours.next_set(0, stop)
+        while at >= 0:
+            number = at >> _SHIFT
+            if ours.page_bits(number) & ~self._page(number):
+                return False
+            at = ours.next_set((number + 1) << _SHIFT, stop)
+        return True
+
+    def count_unless(self, ours: Bits, start: int, stop: int) -> int:
+        """How many blocks of ``[start, stop)`` the peer has that are not in ``ours``.
+
+        ``ours`` must have pages of 8192 bits. Takes as long as there are pages and runs, not
+        as there are blocks.
+        """
+        total = 0
+        for number, page in self._pages.items():
+            first, last = max(start, number << _SHIFT), min(stop, (number + 1) << _SHIFT)
+            if first < last:
+                base = number << _SHIFT
+                bits = page & ~ours.page_bits(number) & _mask(first - base, last - base)
+                total += bits.bit_count()
+        for run_start, run_stop in zip(self._starts, self._stops, strict=True):
+            first, last = max(start, run_start << _SHIFT), min(stop, run_stop << _SHIFT)
+            if first < last:
+                total += last - first - ours.count(first, last)
+        return total
+
+    def add_all(self, other: RemoteBitfield) -> None:
+        """What another peer has, too."""
+        for first, last in zip(other._starts, other._stops, strict=True):
+            self.set_range(first << _SHIFT, (last - first) << _SHIFT)
+        for number, page in other._pages.items():
+            self._set_page(number, self._page(number) | page)
+        self.length = max(self.length, other.length)
+
     # -- pages and runs -----------------------------------------------------------------------
 
     def _run_stop(self, number: int) -> int:

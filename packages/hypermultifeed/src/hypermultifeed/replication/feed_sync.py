@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from hypermultifeed.errors import BlockMissingError, ClosedError, ForkError
+from hypermultifeed.errors import BlockMissingError, ClosedError, ForkError, StorageError
+from hypermultifeed.feed.remote_bitfield import RemoteBitfield
 from hypermultifeed.replication.demands import ENDLESS, Demand, Get, Range, Seek, Update
 from hypermultifeed.replication.extensions import ExtensionRegistry
 from hypermultifeed.replication.feed_peer import FeedPeer, TransferStats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hypermultifeed.feed.log import Log
     from hypermultifeed.replication.demands import Done
@@ -107,7 +109,7 @@ class FeedSync:
         self.ranges: list[Range] = []
         self.updates: list[Update] = []
         self.seeks: list[Seek] = []
-        self.fork: ForkError | None = None
+        self.fork: ForkError | None = log.fork
         self.closed = False
         self._past = TransferStats()
         self._prefix = 0
@@ -263,6 +265,15 @@ class FeedSync:
         for peer in self.peers:
             peer.unannounce(start, stop - start)
 
+    def damaged(self, indexes: Iterable[int], now: float) -> None:
+        """Stored blocks were found damaged and forgotten: tell everybody, and ask for them."""
+        self.now = now
+        for index in indexes:
+            self._prefix = min(self._prefix, index)
+            for peer in self.peers:
+                peer.unannounce(index, 1)
+        self.update(now)
+
     def received(self, source: FeedPeer, indexes: list[int], now: float) -> None:
         """A peer's chunk brought these blocks (all verified): store, tell, ask for more."""
         self.now = now
@@ -356,7 +367,13 @@ class FeedSync:
         return bool(self.seeks and length) or any(remote.get(index) for index in self.gets)
 
     def give_up(self) -> None:
-        """Fail what is wanted only if available, once no peer can be expected to have it."""
+        """Fail what is wanted only if available, once no peer can be expected to have it.
+
+        Of a forked feed of somebody else's everything fails.
+        """
+        if self.fork is not None and not self.log.writable:
+            self._fail_demands(self.fork)  # nobody is asked any more
+            return
         if not (self.gets or self.updates or self.seeks):
             return
         if any(not peer.settled or peer.waits_for_proof for peer in self.peers):
@@ -387,17 +404,9 @@ class FeedSync:
         log = self.log
         length = log.length
         have = log.count()
-        holders: dict[FeedPeer, int] = dict.fromkeys(self.peers, 0)
-        nowhere = 0
-        at = log.next_missing(0, length)
-        while at >= 0:
-            found = False
-            for peer in self.peers:
-                if peer.remote.get(at):
-                    holders[peer] += 1
-                    found = True
-            nowhere += not found
-            at = log.next_missing(at + 1, length)
+        anywhere = RemoteBitfield()
+        for peer in self.peers:
+            anywhere.add_all(peer.remote)
         claimed = max((peer.remote.length for peer in self.peers), default=0)
         return MissingReport(
             length=length,
@@ -405,8 +414,8 @@ class FeedSync:
             missing=length - have,
             claimed=max(0, claimed - length),
             in_flight=len(self.requested),
-            peers=list(holders.items()),
-            nowhere=nowhere,
+            peers=[(peer, log.count_wanted(peer.remote)) for peer in self.peers],
+            nowhere=length - have - log.count_wanted(anywhere),
         )
 
     # --- the end
@@ -418,7 +427,9 @@ class FeedSync:
         self.closed = True
         for peer in list(self.peers):
             peer.channel.close()
-        failure = error or ClosedError("the feed is closed")
+        self._fail_demands(error or ClosedError("the feed is closed"))
+
+    def _fail_demands(self, failure: Exception) -> None:
         demands: list[Demand] = [demand for waiting in self.gets.values() for demand in waiting]
         demands += [*self.ranges, *self.updates, *self.seeks]
         self.gets.clear()
@@ -430,6 +441,8 @@ class FeedSync:
 
     def _quarantine(self, peer: FeedPeer, error: ForkError, now: float) -> None:
         self.fork = self.fork or error
+        with suppress(StorageError):  # whoever writes next hears of it
+            self.log.keep_fork()
         self.observer.on_fork(peer, error)
         self.set_downloading(now, downloading=False)
 
