@@ -76,9 +76,9 @@ class Shuffler(Node):
         ended = peer.on_chunk_end
 
         def on_chunk_end(now: float) -> None:
-            items = list(peer._queue.items())
+            items = list(peer.uploads.queue.items())
             self.network.random.shuffle(items)
-            peer._queue = dict(items)
+            peer.uploads.queue = dict(items)
             ended(now)
 
         peer.on_chunk_end = on_chunk_end  # type: ignore[method-assign]

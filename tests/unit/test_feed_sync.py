@@ -17,7 +17,7 @@ from hypermultifeed.errors import (
 )
 from hypermultifeed.feed.log import Log
 from hypermultifeed.keys import KeyPair, NoiseKeyPair
-from hypermultifeed.replication import feed_peer
+from hypermultifeed.replication import downloads, feed_peer, wants
 from hypermultifeed.replication.channels import Channel, ChannelHandler, Session, SessionOwner
 from hypermultifeed.replication.feed_sync import FeedSync, Observer
 from hypermultifeed.storage import memory
@@ -332,7 +332,7 @@ def test_an_answer_that_never_comes_does_not_block_those_that_counted_on_it() ->
 
 
 def test_the_window_is_bounded_in_requests_and_in_bytes() -> None:
-    for size, most in ((8, feed_peer.WINDOW), (1 << 20, 4)):
+    for size, most in ((8, downloads.WINDOW), (1 << 20, 4)):
         writer, reader = Side(blocks(300 if size == 8 else 20, size)), Side()
         script = Script(writer)
         script.quiet = True
@@ -351,7 +351,7 @@ def test_the_window_is_bounded_in_requests_and_in_bytes() -> None:
 def test_wants_cover_what_the_peer_has_and_only_once() -> None:
     reader, script = Side(), Script()
     wire = scripted(reader, script)
-    million = feed_peer.WANT_LENGTH
+    million = wants.WANT_LENGTH
     script.send(HAVE, encode_have(5 * million))
     wire.pump()
     starts = [want.start for want in script.all("want")]
@@ -430,7 +430,7 @@ def test_if_available_waits_for_peers_that_have_not_told_yet() -> None:
     reader.sync.get(0, 0.0, reader.waits, if_available=True)
     wire.pump()
     assert reader.done == []
-    script.send(HAVE, encode_have(0, feed_peer.WANT_LENGTH, b""))
+    script.send(HAVE, encode_have(0, wants.WANT_LENGTH, b""))
     wire.pump()
     assert len(reader.done) == 1
 
@@ -560,7 +560,7 @@ def test_a_peer_that_wants_for_ever_and_asks_for_nothing_is_left() -> None:
     join(reader, wire.a, live=False)
     wire.b.open(PAIR.public_key, script)
     wire.pump()
-    script.send(HAVE, encode_have(0, feed_peer.WANT_LENGTH, b""))
+    script.send(HAVE, encode_have(0, wants.WANT_LENGTH, b""))
     wire.pump()
     assert [s.downloading for s in script.all("status")] == [False]
     assert not wire.a.ended
@@ -626,12 +626,12 @@ def test_a_stalled_peer_is_passed_over_and_asked_again_later() -> None:
     honest = connect(reader, writer, now=1.0)
     held = {index for index in range(200) if reader.sync.requested.get(index)}
     assert held
-    wire.timers(1.0 + feed_peer.STALL_S)
-    honest.pump(1.0 + feed_peer.STALL_S)
+    wire.timers(1.0 + downloads.STALL_S)
+    honest.pump(1.0 + downloads.STALL_S)
     assert reader.stored() == set(range(200))
     peer = reader.sync.peers[0]
     assert peer.stats.expired == len(held)
-    assert peer.retry_at > 6.0
+    assert peer.downloads.retry_at > 6.0
     # A late answer is welcome, and so is the peer then.
     writer.append(b"more")
     staller.send(HAVE, encode_have(200))
@@ -648,7 +648,7 @@ def test_one_request_that_is_never_answered_goes_elsewhere_though_others_are() -
     script.quiet = True
     wire = scripted(reader, script)
     now = 0.0
-    while now < feed_peer.REQUEST_TIMEOUT_S + 1:
+    while now < downloads.REQUEST_TIMEOUT_S + 1:
         request = next((r for r in script.requests if r.index != 10), None)
         if request is not None:
             script.requests.remove(request)
@@ -752,14 +752,14 @@ def test_huge_claims_cost_nothing() -> None:
         script.send(HAVE, encode_have(start, length))
         script.send(UNHAVE, encode_unhave(start + 5, length))
         wire.pump()
-    assert len(script.all("want")) == feed_peer.MAX_WANTS_PENDING
+    assert len(script.all("want")) == wants.MAX_WANTS_PENDING
     assert len(script.requests) == 1
 
 
 def test_a_bitfield_that_unpacks_to_too_much_ends_the_stream() -> None:
     reader, script = Side(), Script()
     wire = scripted(reader, script)
-    script.send(HAVE, encode_have(0, feed_peer.WANT_LENGTH, bytes.fromhex("ffffffff0f")))
+    script.send(HAVE, encode_have(0, wants.WANT_LENGTH, bytes.fromhex("ffffffff0f")))
     with pytest.raises(RemoteProtocolError, match="bitfield"):
         wire.pump()
 
@@ -787,7 +787,7 @@ def test_unasked_data_is_dropped_and_refused_when_the_peer_cares() -> None:
     writer, reader = Side(blocks(3)), Side(whole=False)
     script = Script(writer)
     wire = scripted(reader, script)
-    script.send(WANT, encode_want(0, feed_peer.WANT_LENGTH))
+    script.send(WANT, encode_want(0, wants.WANT_LENGTH))
     wire.pump()
     script.answer(Request(1))
     script.answer(Request(1, hash=True))
@@ -822,10 +822,10 @@ def test_a_status_that_ends_uploading_releases_what_was_asked() -> None:
     script.send(STATUS, encode_status(uploading=False, downloading=True))
     wire.pump()
     assert not reader.sync.requested
-    wants = len(script.all("want"))
+    before = len(script.all("want"))
     script.send(STATUS, encode_status(uploading=True, downloading=True))
     wire.pump()
-    assert len(script.all("want")) == 2 * wants
+    assert len(script.all("want")) == 2 * before
     assert len(script.requests) == 2
 
 

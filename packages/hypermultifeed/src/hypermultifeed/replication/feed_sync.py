@@ -9,7 +9,8 @@ from hypermultifeed.errors import BlockMissingError, ClosedError, ForkError, Sto
 from hypermultifeed.feed.remote_bitfield import RemoteBitfield
 from hypermultifeed.replication.demands import ENDLESS, Demand, Get, Range, Seek, Update
 from hypermultifeed.replication.extensions import ExtensionRegistry
-from hypermultifeed.replication.feed_peer import FeedPeer, TransferStats
+from hypermultifeed.replication.feed_peer import FeedPeer
+from hypermultifeed.replication.transfer_stats import TransferStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -150,7 +151,7 @@ class FeedSync:
         """What went over in all, with present and former peers."""
         total = TransferStats()
         for stats in (self._past, *(peer.stats for peer in self.peers)):
-            _add(total, stats)
+            total.add(stats)
         return total
 
     def peer_opened(self, peer: FeedPeer, now: float) -> None:
@@ -162,7 +163,7 @@ class FeedSync:
         """Called by the peer when its channel is gone."""
         if peer in self.peers:
             self.peers.remove(peer)
-            _add(self._past, peer.stats)
+            self._past.add(peer.stats)
         if isinstance(error, ForkError):
             self._quarantine(peer, error, now)
         self.observer.on_peer_removed(peer, error)
@@ -452,7 +453,7 @@ class FeedSync:
 
 
 def _rank(peer: FeedPeer) -> tuple[float, int]:
-    return peer.retry_at, -peer.window
+    return peer.downloads.retry_at, -peer.downloads.window
 
 
 def _runs(indexes: list[int]) -> list[tuple[int, int]]:
@@ -472,11 +473,6 @@ def _runs(indexes: list[int]) -> list[tuple[int, int]]:
         last = index
     result.append((first, last + 1))
     return result
-
-
-def _add(total: TransferStats, stats: TransferStats) -> None:
-    for name in TransferStats.__slots__:
-        setattr(total, name, getattr(total, name) + getattr(stats, name))
 
 
 __all__ = [
