@@ -120,6 +120,11 @@ class Publisher(Generic[T]):
             self._subscriptions.add(subscription)
         return subscription
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is any subscription; events that come in thousands are else not made."""
+        return bool(self._subscriptions)
+
     def publish(self, event: T) -> None:
         """Give ``event`` to every subscription."""
         for subscription in self._subscriptions or ():

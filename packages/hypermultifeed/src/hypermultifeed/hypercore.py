@@ -20,6 +20,7 @@ from hypermultifeed.errors import (
     BlockMissingError,
     ClosedError,
     CorruptStorageError,
+    FeedError,
     ForkError,
     NotReadyError,
     ReplicationTimeoutError,
@@ -274,10 +275,10 @@ class Hypercore:
         self._sync = FeedSync(
             log,
             whole=not self.sparse,
-            observer=_CoreObserver(self._publisher.publish),
+            observer=_CoreObserver(self._publisher),
             randbelow=secrets.randbelow,
             allow_push=self._allow_push,
-            on_write=self._on_write,
+            on_write=None if self._on_write is None else self._tell_write,
         )
         if self._eager_update and not log.writable:
             self._watch_length()
@@ -817,6 +818,14 @@ class Hypercore:
         sync.damaged(damaged, _now())
         return any(peer.downloading and peer.remote.get(damaged[0]) for peer in sync.peers)
 
+    def _tell_write(self, index: int, block: bytes, peer: FeedPeer) -> None:
+        """A program's mistake about one block of a peer ends that core's channel at most."""
+        assert self._on_write is not None
+        try:
+            self._on_write(index, block, peer)
+        except Exception as error:
+            raise FeedError("on_write failed", key=self._key, index=index) from error
+
     async def _fetch(self, index: int, timeout_s: float | None, if_available: bool | None) -> None:
         sync = self._syncing
         only = self._if_available if if_available is None else if_available
@@ -923,8 +932,9 @@ class _CoreReplication(SessionOwner):
 class _CoreObserver(Observer):
     """Turns what happens below into events."""
 
-    def __init__(self, publish: Callable[[CoreEvent], None]) -> None:
-        self._publish = publish
+    def __init__(self, publisher: Publisher[CoreEvent]) -> None:
+        self._publisher = publisher
+        self._publish = publisher.publish
 
     def on_peer_added(self, peer: FeedPeer) -> None:
         self._publish(PeerAdded(peer))
@@ -939,10 +949,12 @@ class _CoreObserver(Observer):
         self._publish(Downloaded(start, stop, peer))
 
     def on_uploaded(self, peer: FeedPeer, index: int, size: int) -> None:
-        self._publish(Uploaded(index, size, peer))
+        if self._publisher.is_heard:
+            self._publish(Uploaded(index, size, peer))
 
     def on_length(self, length: int) -> None:
-        self._publish(Appended(length))
+        if self._publisher.is_heard:
+            self._publish(Appended(length))
 
     def on_fork(self, peer: FeedPeer, error: ForkError) -> None:
         name = discovery_key_of(peer.log.key).hex()[:8]

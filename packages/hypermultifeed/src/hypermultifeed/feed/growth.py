@@ -35,6 +35,8 @@ def grow(
     roots: Sequence[Root], length: int, blocks: Sequence[bytes | bytearray | memoryview]
 ) -> Growth:
     """Put ``blocks`` (at least one) behind a tree of ``length`` blocks with these roots."""
+    if len(blocks) == 1:
+        return _grow_by_one(roots, length, blocks[0])
     base = 2 * length
     entries = [BLANK_NODE] * (2 * len(blocks) - 1)
     earlier: list[tuple[int, bytes]] = []
@@ -67,3 +69,22 @@ def grow(
         first >>= 1
         depth += 1
     return Growth(entries, earlier, waiting + fresh[::-1], total)
+
+
+def _grow_by_one(
+    roots: Sequence[Root], length: int, block: bytes | bytearray | memoryview
+) -> Growth:
+    """From the leaf up, which for one block costs a third of going level by level."""
+    node, digest, size = 2 * length, leaf_hash(block), len(block)
+    entries = [digest + pack_size(size)]
+    earlier = []
+    waiting = list(roots)
+    while length & 1:  # the node is a right child: its parent is complete
+        _, left, left_size = waiting.pop()
+        size += left_size
+        digest = parent_hash(size, left, digest)
+        node = flat_tree.parent(node)
+        earlier.append((node, digest + pack_size(size)))
+        length >>= 1
+    waiting.append((node, digest, size))
+    return Growth(entries, earlier, waiting, len(block))
