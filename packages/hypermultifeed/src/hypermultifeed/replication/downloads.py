@@ -59,6 +59,9 @@ RUN: Final = 64
 MAX_LATE: Final = 1024
 """Requests given up whose answers are still welcome."""
 
+PARKED_BYTES_MAX: Final = 2 * WINDOW_BYTES
+"""Bytes of answers kept that cannot be checked before another one comes, beside one block."""
+
 MAX_UNPROVEN: Final = 16
 """Answers without a proof that are forgiven a peer we may have told of nodes we lack."""
 
@@ -80,6 +83,7 @@ class Downloads:
         "_in_flight",
         "_late",
         "_parked",
+        "_parked_bytes",
         "_peer",
         "_progress_at",
         "_proofs",
@@ -102,7 +106,8 @@ class Downloads:
         self._expected = ExpectedNodes()
         self._in_flight: dict[int, tuple[int, float]] = {}  # anchor, time asked
         self._late: dict[int, int] = {}  # anchor
-        self._parked: dict[int, Data] = {}
+        self._parked: dict[int, Data] = {}  # answers that cannot be checked yet
+        self._parked_bytes = 0
         self._proofs: list[tuple[int, Seek | None]] = []
         self._cursor = 0
         self._run_stop = 0
@@ -145,8 +150,12 @@ class Downloads:
             request = (NO_ANCHOR, peer.sync.now)
         anchor = request[0]
         if anchor >= 0 and not log.has_tree_node(anchor):
+            if self._parked and self._parked_bytes + len(value) > PARKED_BYTES_MAX:
+                self._ask(index, peer.sync.now, full=True)  # once more, to be checked at once
+                return True
             self._in_flight[index] = request
             self._parked[index] = data
+            self._parked_bytes += len(value)
             return True  # there is room for another request
         requested = peer.sync.requested
         if requested.get(index) is peer:
@@ -234,9 +243,14 @@ class Downloads:
         has_node = self._peer.log.has_tree_node
         while ready := [i for i in self._parked if has_node(self._in_flight[i][0])]:
             for index in ready:
-                self.receive(self._parked.pop(index))
+                self.receive(self._unpark(index))
         if self._parked and len(self._parked) == len(self._in_flight):
             self._give_up(list(self._parked))  # what they wait for will not come any more
+
+    def _unpark(self, index: int) -> Data:
+        data = self._parked.pop(index)
+        self._parked_bytes -= len(data.value or b"")
+        return data
 
     # --- asking
 
@@ -326,7 +340,7 @@ class Downloads:
         self._proofs.append((index, seek))
         if seek is not None:
             seek.holder = peer
-        digest = 0 if byte_offset else peer.log.digest(index)
+        digest = 0 if byte_offset or self._must_stand_alone(index) else peer.log.digest(index)
         peer.channel.send(REQUEST, encode_request(index, byte_offset, hash_only=True, nodes=digest))
         peer.arm(now)
 
@@ -338,17 +352,24 @@ class Downloads:
         if not full:
             if index < log.length and not self._claimed_more:
                 digest, anchor = self._expected.digest(log, index)
-            elif self._rooted or not log.length:
+            elif not self._must_stand_alone(index):
                 digest = log.digest(index)
-            else:
-                # The peer's first news of a longer feed: its proof must stand alone, so that two
-                # histories are told apart from a lie.
-                self._rooted = True
         if not digest:
             anchor = FULL_PROOF
         self._in_flight[index] = (anchor, now)
         peer.sync.requested[index] = peer
         peer.channel.send(REQUEST, encode_request(index, nodes=digest))
+
+    def _must_stand_alone(self, index: int) -> bool:
+        """Whether this is the peer's first news of a longer feed than ours.
+
+        Its proof must not count on nodes of ours, so that two histories are told from a lie.
+        """
+        length = self._peer.log.length
+        if self._rooted or not 0 < length <= index:
+            return False
+        self._rooted = True
+        return True
 
     def _ask_range(
         self, start: int, stop: int, room: int, now: float, *, linear: bool = False
@@ -484,7 +505,8 @@ class Downloads:
 
     def _release(self, index: int) -> None:
         self._in_flight.pop(index, None)
-        self._parked.pop(index, None)
+        if index in self._parked:
+            self._unpark(index)
         requested = self._peer.sync.requested
         if requested.get(index) is self._peer:
             del requested[index]

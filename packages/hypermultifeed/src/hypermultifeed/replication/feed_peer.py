@@ -6,10 +6,11 @@ The rules of the exchange are hypercore 9's (lib/replicate.js). What is asked fo
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hypermultifeed.encoding import runs
-from hypermultifeed.errors import RemoteProtocolError
+from hypermultifeed.errors import FeedError, RemoteProtocolError, StorageError
 from hypermultifeed.feed.remote_bitfield import RemoteBitfield
 from hypermultifeed.replication.channels import ChannelHandler
 from hypermultifeed.replication.downloads import Downloads
@@ -44,7 +45,8 @@ IDLE_END_S: Final = 1.0
 """A replication that is not live and fetches on demand ends after so long without a demand."""
 
 ABANDONED_END_S: Final = 10.0
-"""One that is not live ends when the peer still wants data, asks for none, and we want none."""
+"""One that is not live ends when the peer still wants data that we have but does not ask for it
+for so long, and we want none."""
 
 TIMER_S_MIN: Final = 0.01
 """Timers are not set earlier than this from now."""
@@ -154,14 +156,21 @@ class FeedPeer(ChannelHandler):
         self.check_end(now)
 
     def on_close(self, error: Exception | None) -> None:  # noqa: D102
+        now = self.channel.session.now
+        self._take_last(now)
         self.opened = False
         self.error = error
         self.uploads.clear()
         self.downloads.clear()
-        now = self.channel.session.now
         self.sync.peer_closed(self, error, now)
         if not self.sync.closed and (damaged := self.uploads.check_sent()):
             self.sync.damaged(damaged, now)
+
+    def _take_last(self, now: float) -> None:
+        """Store what came in the same chunk before the end."""
+        if self.downloads.got and not self.sync.closed:
+            with suppress(FeedError, StorageError):
+                self.sync.received(self, self.downloads.end_chunk(now), now)
 
     def on_chunk_start(self, now: float) -> None:  # noqa: D102
         self.sync.now = now
@@ -275,7 +284,8 @@ class FeedPeer(ChannelHandler):
         if self._idle_since is not None:
             due.append(self._idle_since + IDLE_END_S)
         if not (self.live or self.downloading or self.uploads.queue) and self.remote_downloading:
-            due.append(self.uploads.served_at + ABANDONED_END_S)
+            quiet_s = IDLE_END_S if now < self.uploads.served_at + IDLE_END_S else ABANDONED_END_S
+            due.append(self.uploads.served_at + quiet_s)
         self.channel.set_timer(max(min(due), now + TIMER_S_MIN) if due else None)
 
     # --- options and switches
@@ -319,12 +329,27 @@ class FeedPeer(ChannelHandler):
         if self.downloading or self.uploads.queue or self.channel.output_full:
             return
         if self.remote_downloading:
-            if now < self.uploads.served_at + ABANDONED_END_S:
+            if not self._left_alone(now):
                 self.arm(now)
                 return
         elif not self._was_downloader:
             self.channel.send(STATUS, encode_status(uploading=False, downloading=False))
         self.channel.close()
+
+    def _left_alone(self, now: float) -> bool:
+        """Whether a peer that still wants data will hardly ask us for any.
+
+        One that is live never says that it wants nothing more. So after a moment without
+        requests ask it what it has; having all we have, it can get nothing here.
+        """
+        quiet_s = now - self.uploads.served_at
+        if quiet_s < IDLE_END_S:
+            return False
+        if not self._was_downloader:
+            self._wants.send_for_ours(now)
+        if self._wants.settled and self.log.is_covered_by(self.remote):
+            return True
+        return quiet_s >= ABANDONED_END_S
 
     def _has_all(self, now: float) -> bool:
         """Whether this peer has nothing more that we want."""

@@ -158,6 +158,8 @@ class Uploads:
             peer.stats.uploaded_blocks += 1
             peer.stats.uploaded_bytes += len(value)
             peer.sync.observer.on_uploaded(peer, index, len(value))
+            if not peer.live:
+                peer.remote.set_range(index, 1)
 
     def _block(self, index: int) -> bytes:
         """A block, read together with those asked for behind it."""

@@ -77,6 +77,10 @@ class Wants:
             self._ask_range(sync.first_missing(), length, now)
         self._ask(0, now)  # as JavaScript does; the answer also tells the length
 
+    def send_for_ours(self, now: float) -> None:
+        """Ask which of the blocks we have the peer has too, though we want none."""
+        self._ask_range(0, max(1, self._peer.log.length), now)
+
     def _ask_range(self, start: int, stop: int, now: float) -> None:
         at = start
         while at < stop and len(self._pending) < MAX_WANTS_PENDING:

@@ -1,0 +1,1 @@
+"""The exchange of feeds, without I/O."""
