@@ -128,6 +128,18 @@ async def replicate(source: str, folder: str, *, tcp: bool = False, **_: Any) ->
         return {"seconds": seconds}
 
 
+async def workload(folder: str, count: int, bytes: int, **_: Any) -> dict[str, float]:  # noqa: A002
+    """The life of a feed in one process: a batch, single appends, a copy, reads at random."""
+    source, copy = f"{folder}/source", f"{folder}/copy"
+    parts = (
+        await batch(source, count, bytes),
+        await single(source, count // 16, bytes),
+        await replicate(source, copy),
+        await get(copy, count),
+    )
+    return {"seconds": sum(part["seconds"] for part in parts)}
+
+
 async def prepare_many(folder: str, feeds: int, **_: Any) -> dict[str, float]:
     async with Multifeed(folder, key=ROOT_KEY, durability="relaxed") as multi:
         for i in range(feeds):
@@ -168,6 +180,7 @@ MEASURES: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
     "single": single,
     "get": get,
     "replicate": replicate,
+    "workload": workload,
     "prepareMany": prepare_many,
     "many": many,
 }

@@ -125,7 +125,21 @@ const measures = {
     })
     if (to.downloaded(0, from.length) !== from.length) throw new Error('not all arrived')
     finish()
+    await call(from, 'close')
+    await call(to, 'close')
     return { seconds }
+  },
+
+  // The life of a feed in one process: a batch, single appends, a copy, reads at random.
+  async workload ({ folder, count, bytes }) {
+    const [source, copy] = [path.join(folder, 'source'), path.join(folder, 'copy')]
+    const parts = [
+      await measures.batch({ folder: source, count, bytes }),
+      await measures.single({ folder: source, count: Math.floor(count / 16), bytes }),
+      await measures.replicate({ source, folder: copy }),
+      await measures.get({ source: copy, count })
+    ]
+    return { seconds: parts.reduce((sum, part) => sum + part.seconds, 0) }
   },
 
   async prepareMany ({ folder, feeds }) {
