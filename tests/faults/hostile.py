@@ -27,6 +27,7 @@ from hypermultifeed.wire.messages import (
     decode_options,
     decode_request,
     encode_close,
+    encode_data,
     encode_extension,
     encode_open,
     encode_options,
@@ -178,11 +179,13 @@ class Hostile:
             await self._hear()
 
     async def hear_open(self, key: bytes) -> int:
-        """Wait until the victim opens the channel of that key; the number it uses."""
+        """Wait until the victim has opened the channel of that key; the number it uses last."""
+        await self.flush()
         while True:
-            number, body = await self.hear(OPEN)
-            if decode_open(body).discovery_key == discovery_key(key):
-                return number
+            for number, kind, body in reversed(self.heard):
+                if kind == OPEN and decode_open(body).discovery_key == discovery_key(key):
+                    return number
+            await self._hear()
 
     async def hear_request(self) -> Request:
         return decode_request((await self.hear(REQUEST))[1])
@@ -219,6 +222,12 @@ class Hostile:
         proof = log.proof(request.index, digest=request.nodes, hash=request.hash)
         value = None if request.hash else log.get(request.index)
         return Data(request.index, value, proof.nodes, proof.signature)
+
+    async def serve(self, log: Log) -> None:
+        """Answer every request honestly, for ever."""
+        while True:
+            request = await self.hear_request()
+            self.on(log.key, DATA, encode_data(*self.answer(log, request)))
 
     # --- as a peer of a multifeed
 
@@ -325,18 +334,17 @@ async def gets_all(copy: Hypercore, server: Server) -> None:
     await dialled(copy.replicate(True, live=False), server)  # noqa: FBT003
 
 
-async def until(core: Hypercore, reached: Callable[[], bool]) -> None:
-    """Wait until something about a core has come true."""
-    with core.events() as events:
-        while not reached():
-            await anext(events)
+async def until(reached: Callable[[], bool]) -> None:
+    """Wait, by the virtual clock, until something has come true."""
+    while not reached():  # noqa: ASYNC110 - not everything has an event
+        await asyncio.sleep(0.05)
 
 
 async def until_feed(multi: Multifeed, key: bytes) -> Hypercore:
     """Wait until a multifeed has a feed."""
-    with multi.events() as added:
-        while (feed := multi.feed(key)) is None:
-            await anext(added)
+    await until(lambda: multi.feed(key) is not None)
+    feed = multi.feed(key)
+    assert feed is not None
     return feed
 
 

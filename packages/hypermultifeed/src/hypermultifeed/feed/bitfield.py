@@ -21,9 +21,13 @@ BLANK_PAGES_MAX: Final = 4096
 """Pages known to be all zeros outside; a feed may claim to be long and have many of them."""
 
 
+HOLES_MAX: Final = 64
+"""Runs of blank pages that are remembered, so that they are looked through once."""
+
+
 @cache
 def _zeros(size: int) -> bytes:
-    """One page of zeros for all that have none yet."""
+    """Zeros: one page for all that have none yet, or a run of pages to compare with."""
     return bytes(size)
 
 
@@ -39,7 +43,7 @@ class Pages:
     """
 
     __slots__ = (
-        "_blank", "_bytes", "_ranges", "_read", "count", "loaded", "size", "stored",
+        "_blank", "_bytes", "_holes", "_ranges", "_read", "count", "loaded", "size", "stored",
         "tracked", "zeros",
     )  # fmt: skip
 
@@ -60,6 +64,8 @@ class Pages:
         self.loaded: dict[int, bytes | bytearray] = {}
         """The pages that are here, by number. For looking up only."""
         self._blank: set[int] = set()
+        self._holes: list[range] = []
+        """Long runs known to be all zeros outside; pages of them may have come here since."""
         self.tracked = tracked
         self._bytes: set[int] = set()
         self._ranges: list[tuple[int, int]] = []
@@ -70,23 +76,52 @@ class Pages:
         if page is None:
             if number >= self.stored or number in self._blank or self._read is None:
                 return self.zeros
+            if self._hole_of(number):
+                return self.zeros
             page = self._load(number, self._read)
         return page
 
     def next_used(self, number: int, stop: int) -> int:
         """The first page of ``[number, stop)`` that is not all zeros outside, or ``stop``."""
         while number < stop and number < self.stored and self._read is not None:
+            if hole := self._hole_of(number):
+                end = min(stop, hole.stop)
+                used = self._next_loaded(number, end)
+                if used < end:
+                    return used
+                number = end
+                continue
             end = min(stop, self.stored, number + _PAGES_READ)
             raw = self._read(number, end - number)
-            rest = raw.lstrip(b"\0")
+            blank = _zeros(self.size * _PAGES_READ).startswith(raw)  # much faster than stripping
+            rest = b"" if blank else raw.lstrip(b"\0")
             used = number + (len(raw) - len(rest)) // self.size if rest else end
+            self._note_hole(number, used)
             for page in range(number, used):
                 if page in self.loaded:
                     return page
             if rest:
                 return used
             number = end
+        return self._next_loaded(number, stop)
+
+    def _next_loaded(self, number: int, stop: int) -> int:
         return min((page for page in self.loaded if number <= page < stop), default=stop)
+
+    def _hole_of(self, number: int) -> range | None:
+        return next((hole for hole in self._holes if number in hole), None)
+
+    def _note_hole(self, start: int, stop: int) -> None:
+        """Pages ``[start, stop)`` are all zeros outside."""
+        if start >= stop:
+            return
+        for place, hole in enumerate(self._holes):
+            if hole.start <= start <= hole.stop:
+                self._holes[place] = range(hole.start, max(stop, hole.stop))
+                return
+        self._holes.append(range(start, stop))
+        if len(self._holes) > HOLES_MAX:
+            self._holes.remove(min(self._holes, key=len))
 
     def writable(self, number: int) -> bytearray:
         """The page, to be changed; report changes to :meth:`touch` or :meth:`touch_range`."""
@@ -151,6 +186,7 @@ class Pages:
         return bytes(self.page(number)[offset : offset + stop - start])
 
     def _store(self, number: int) -> None:
+        self._note_hole(self.stored, number)
         self.stored = number + 1
         self._bytes.add((number + 1) * self.size - 1)
         # Pages below that were never used read as zeros from now on; so do they outside.
