@@ -66,15 +66,16 @@ async def test_what_has_arrived_is_not_held_back() -> None:
 
 async def test_waiting_for_input_can_be_cancelled() -> None:
     pipe = Pipe()
+    before = set(threading.enumerate())
     waiting = asyncio.ensure_future(anext(chunks(pipe.output)))
     await asyncio.sleep(0)
+    (reading,) = [t for t in set(threading.enumerate()) - before if t.name == "input"]
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     pipe.close()  # which lets the reading thread go
-    for thread in threading.enumerate():
-        if thread.name == "input":
-            await asyncio.to_thread(thread.join, 10)
+    await asyncio.to_thread(reading.join, 10)
+    assert not reading.is_alive()
     pipe.output.close()
 
 
