@@ -106,9 +106,10 @@ class Ours(Observer):
         send = self.session.connection.send_frame
 
         def note(number: int, message_type: int, body: Any) -> None:
-            self.sent.append(sent(message_type, bytes(body)))
+            whole = b"".join(body) if isinstance(body, list) else bytes(body)
+            self.sent.append(sent(message_type, whole))
             if message_type == MessageType.REQUEST:
-                self.requests.append(decode(message_type, bytes(body)))
+                self.requests.append(decode(message_type, whole))
             send(number, message_type, body)
 
         self.session.connection.send_frame = note  # type: ignore[method-assign, assignment]

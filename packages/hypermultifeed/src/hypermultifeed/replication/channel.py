@@ -172,8 +172,8 @@ class Channel:
         """Whether our end is not open."""
         return not self.local_id
 
-    def send(self, message_type: int, body: bytes) -> None:
-        """Send one message; nothing happens unless both ends are open."""
+    def send(self, message_type: int, body: bytes | list[bytes]) -> None:
+        """Send one message, whole or in parts; nothing happens unless both ends are open."""
         if self.ready:
             self._session.send_frame(self.local_id, message_type, body)
 

@@ -149,7 +149,7 @@ class Session:
         self._opens_counted_at = 0.0
         self._checks_capability = noise or encrypted
         self._started = False
-        self._early: list[tuple[int, int, bytes]] = []
+        self._early: list[tuple[int, int, bytes | list[bytes]]] = []
         self._connect = partial(
             Connection,
             self,
@@ -423,7 +423,7 @@ class Session:
 
     # --- for channels
 
-    def send_frame(self, number: int, message_type: int, body: bytes) -> None:
+    def send_frame(self, number: int, message_type: int, body: bytes | list[bytes]) -> None:
         """Send one message with our number ``number``."""
         if not self._started:
             self._early.append((number, message_type, body))

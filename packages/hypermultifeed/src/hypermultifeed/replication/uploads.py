@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Final
 from hypermultifeed.errors import BlockMissingError, CorruptStorageError
 from hypermultifeed.feed.merkle import ProofMemory
 from hypermultifeed.replication.wants import MAX_WANTS_PENDING, WANT_LENGTH
-from hypermultifeed.wire.messages import MessageType, encode_data, encode_have, encode_unhave
+from hypermultifeed.wire.messages import (
+    MessageType,
+    data_parts,
+    encode_data,
+    encode_have,
+    encode_unhave,
+)
 
 if TYPE_CHECKING:
     from hypermultifeed.replication.feed_peer import FeedPeer
@@ -24,6 +30,9 @@ WANT_ALIGN: Final = 8192
 RUN_BLOCKS: Final = 64
 RUN_BYTES: Final = 1 << 18
 """Blocks asked for in a row are read together, about so many and about so much."""
+
+PARTS_BYTES: Final = 4096
+"""Blocks from this size on are not copied into their message, but sent beside it."""
 
 
 class Uploads:
@@ -153,7 +162,8 @@ class Uploads:
         except (BlockMissingError, CorruptStorageError):
             self._refuse(index)
             return
-        peer.channel.send(DATA, encode_data(index, value, nodes, signature))
+        encode = data_parts if value is not None and len(value) >= PARTS_BYTES else encode_data
+        peer.channel.send(DATA, encode(index, value, nodes, signature))
         if value is not None:
             peer.stats.uploaded_blocks += 1
             peer.stats.uploaded_bytes += len(value)
