@@ -265,12 +265,6 @@ async def test_a_policy_keeps_feeds_of_javascript_out() -> None:
 # -- upstream ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def quick_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """JavaScript's multifeed is live always and never says that it wants no more."""
-    monkeypatch.setattr("hypermultifeed.replication.feed_peer.ABANDONED_END_S", 0.3)
-
-
 async def ended(link: Wire) -> None:
     async with asyncio.timeout(SETTLE_TIMEOUT_S):
         await asyncio.shield(link.run)
@@ -278,7 +272,6 @@ async def ended(link: Wire) -> None:
 
 
 @any_dialler
-@pytest.mark.usefixtures("quick_end")
 async def test_replicate_two_multifeeds_one_empty(dialler: Dialler) -> None:
     for writer in ("python", "javascript"):
         async with JsPeer("multifeed") as js, ours() as multi:
@@ -308,7 +301,6 @@ async def test_replicate_two_empty_multifeeds(dialler: Dialler) -> None:
 
 
 @any_dialler
-@pytest.mark.usefixtures("quick_end")
 async def test_replicate_two_multifeeds(dialler: Dialler) -> None:
     async with JsPeer("multifeed") as js, ours() as multi:
         await js_open(js)
