@@ -223,6 +223,10 @@ class Hostile:
         value = None if request.hash else log.get(request.index)
         return Data(request.index, value, proof.nodes, proof.signature)
 
+    def answer_frame(self, log: Log, request: Request) -> bytes:
+        """The body of an honest answer."""
+        return encode_data(*self.answer(log, request))
+
     async def serve(self, log: Log) -> None:
         """Answer every request honestly, for ever."""
         while True:
@@ -249,11 +253,15 @@ class Hostile:
         self.on(root, EXTENSION, encode_extension(EXTENSIONS.index(name), payload))
 
     async def hear_extension(self, name: str) -> Any:
+        """The next message of that name on the root key's channel, decoded."""
         while True:
             _, body = await self.hear(EXTENSION, channel=self.root_number)
-            number, payload = decode_extension(body)
-            if self.names[number] == name:
-                return json.loads(payload)
+            if self.extension_name(body) == name:
+                return json.loads(decode_extension(body).payload)
+
+    def extension_name(self, body: bytes) -> str:
+        """What the victim calls the extension of a message."""
+        return self.names[decode_extension(body).id]
 
 
 class Server:
