@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hypermultifeed.codecs import Codec
 from hypermultifeed.corestore import Corestore
+from hypermultifeed.encoding.node import Node
 from hypermultifeed.errors import (
     BlockMissingError,
     BlockTooLargeError,
@@ -38,6 +39,7 @@ from hypermultifeed.feed.audit import AuditReport
 from hypermultifeed.feed.verification import SignedRoot
 from hypermultifeed.hypercore import (
     Appended,
+    CoreEvent,
     CoreStats,
     Downloaded,
     Forked,
@@ -50,7 +52,10 @@ from hypermultifeed.hypercore import (
 from hypermultifeed.keys import DEFAULT_KEY, KeyPair, NoiseKeyPair, discovery_key, parse_key
 from hypermultifeed.multifeed import FeedAdded, Multifeed, MultifeedStats
 from hypermultifeed.mux import Peer
+from hypermultifeed.replication.extensions import Extension
+from hypermultifeed.replication.feed_peer import FeedPeer
 from hypermultifeed.replication.feed_sync import MissingReport
+from hypermultifeed.replication.transfer_stats import TransferStats
 from hypermultifeed.storage import (
     Durability,
     Storage,
@@ -73,14 +78,17 @@ __all__ = [
     "ClientMismatchError",
     "ClosedError",
     "Codec",
+    "CoreEvent",
     "CoreStats",
     "Corestore",
     "CorruptStorageError",
     "DiscoveryError",
     "Downloaded",
     "Durability",
+    "Extension",
     "FeedAdded",
     "FeedError",
+    "FeedPeer",
     "ForkError",
     "Forked",
     "HandshakeError",
@@ -91,6 +99,7 @@ __all__ = [
     "MissingReport",
     "Multifeed",
     "MultifeedStats",
+    "Node",
     "NoiseKeyPair",
     "NotReadyError",
     "NotWritableError",
@@ -112,6 +121,7 @@ __all__ = [
     "StreamClosedError",
     "StreamStats",
     "Subscription",
+    "TransferStats",
     "Uploaded",
     "VerificationError",
     "VersionMismatchError",
