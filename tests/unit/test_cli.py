@@ -59,6 +59,7 @@ def test_from_nothing_to_a_feed_with_blocks(run: Run) -> None:
         "bytes": 10,
         "stored": 4,
         "writable": True,
+        "forked": False,
     }
     table = run("feeds").stdout
     assert "local" in table
@@ -200,11 +201,11 @@ def test_doctor_finds_a_damaged_block_and_says_what_to_do(run: Run) -> None:
     (data,) = [file for file in Path("multifeed").rglob("data") if file.stat().st_size == 8]
     data.write_bytes(b"aaaabXbb")
     result = run("doctor", code=5)
-    assert "damaged  local: 1 blocks verified, 1 damaged (the first: [1])" in result.stdout
+    assert "damaged  local: 1 block verified, 1 damaged (the first: [1])" in result.stdout
     assert "hypermultifeed sync" in result.stdout
     (fact,) = json_lines(run("doctor", "--json"))
     assert (fact["valid"], fact["damaged"], fact["missing"]) == (1, 0, 1)
-    assert "1 blocks are not here" in run("cat").stderr
+    assert "1 block missing" in run("cat").stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")

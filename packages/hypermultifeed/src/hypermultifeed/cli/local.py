@@ -12,6 +12,7 @@ from rich.table import Table
 
 from hypermultifeed.cli.input import blocks
 from hypermultifeed.cli.running import (
+    counted,
     opened,
     opened_as,
     parsed_key,
@@ -108,7 +109,7 @@ def append(
         if as_json:
             say_json(fact)
         else:
-            said = f"appended {feed.length - start:,} blocks to {printable(writer)}"
+            said = f"appended {counted(feed.length - start, 'block')} to {printable(writer)}"
             say(f"{said}, now {feed.length:,} ({feed.key.hex()[:8]}…)")
 
     run(work())
@@ -251,7 +252,7 @@ def fork_facts(fork: ForkError | None) -> dict[str, object] | None:
 def diagnosis(fact: dict[str, object]) -> str:
     """One line about one feed."""
     state = "damaged" if fact["damaged"] else "forked" if fact["fork"] else "good"
-    text = f"{state:8} {printable(str(fact['name']))}: {fact['valid']:,} blocks verified"
+    text = f"{state:8} {printable(str(fact['name']))}: {counted(fact['valid'], 'block')} verified"
     if fact["damaged"]:
         text += f", {fact['damaged']:,} damaged (the first: {fact['first_damaged']})"
     return text + (f", {fact['missing']:,} not fetched yet" if fact["missing"] else "")
