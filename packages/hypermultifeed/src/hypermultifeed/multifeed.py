@@ -19,10 +19,11 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from hypermultifeed.core_names import core_folder
+from hypermultifeed.core_names import MASTER_KEY_FILE, core_folder
 from hypermultifeed.corestore import CoreRequest, Corestore
 from hypermultifeed.errors import (
     ClosedError,
+    CorruptStorageError,
     HypermultifeedError,
     NotReadyError,
     StorageError,
@@ -604,8 +605,10 @@ def _check_root_key(store: Corestore, root_key: bytes, list_name: str) -> None:
     """Refuse storage that holds multifeeds, but none with this root key."""
     cores = store.cores
     pair = cores.derive(list_name)
-    if cores.is_stored(discovery_key(pair.public_key)):
+    topic = discovery_key(pair.public_key)
+    if cores.is_stored(topic):
         return
+    ours = False
     others: dict[str, str] = {}
     for file in cores.storage.list_files():
         if file.endswith("/name"):
@@ -614,10 +617,17 @@ def _check_root_key(store: Corestore, root_key: bytes, list_name: str) -> None:
             if found is None:
                 continue
             other = bytes.fromhex(found[1].decode())
+            if name == list_name.encode() and file != f"{core_folder(topic)}name":
+                # Its keys come from the master key alone, and they are not those of its folder.
+                raise CorruptStorageError(
+                    "not the master key that the feeds of this multifeed were made with",
+                    file=MASTER_KEY_FILE,
+                )
             if other == root_key:
-                return  # ours, but a crash came before its list was made
-            others.setdefault(discovery_key(other).hex(), file)
-    if others:
+                ours = True  # but a crash came before its list was made
+            else:
+                others.setdefault(discovery_key(other).hex(), file)
+    if others and not ours:
         topics = ", ".join(sorted(topic[:16] for topic in others))
         raise StorageError(
             "the storage belongs to a multifeed with another root key (topic "
