@@ -211,16 +211,16 @@ class Recorder(Session):
         self.frames: list[Any] = []
         super().__init__(**options)
 
-    def send_frame(self, channel: int, message_type: int, *parts: bytes) -> None:
-        body = b"".join(parts)
-        decoded: dict[str, Any] = {"channel": channel}
+    def send_frame(self, number: int, message_type: int, body: bytes | list[bytes]) -> None:
+        whole = body if isinstance(body, bytes) else b"".join(body)
+        decoded: dict[str, Any] = {"channel": number}
         if message_type == 0:
-            assert body[:2] == b"\x0a\x20"
-            decoded.update(type="Open", message={"discoveryKey": body[2:34].hex()})
+            assert whole[:2] == b"\x0a\x20"
+            decoded.update(type="Open", message={"discoveryKey": whole[2:34].hex()})
         elif message_type == 15:
-            decoded.update(extensionId=body[0], payloadText=body[1:].decode())
+            decoded.update(extensionId=whole[0], payloadText=whole[1:].decode())
         self.frames.append({"from": "us", "decoded": decoded})
-        super().send_frame(channel, message_type, *parts)
+        super().send_frame(number, message_type, body)
 
 
 def session_of(transcript: Any, side: str) -> Recorder:

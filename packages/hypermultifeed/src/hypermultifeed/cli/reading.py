@@ -104,9 +104,7 @@ def cat(
                 end = one.length if stop is None else min(stop, one.length)
                 missing = await print_blocks(show, name, one, min(start, end), end)
                 if missing:
-                    say(
-                        f"{printable(name)}: {counted(missing, 'block')} missing: try sync"
-                    )
+                    say(f"{printable(name)}: {counted(missing, 'block')} missing: try sync")
 
     run(work())
 
