@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,3 +138,12 @@ def test_syncs_reach_the_system(disk: FolderDisk, descriptor: int) -> None:
     if os.name != "nt":
         with pytest.raises(FileNotFoundError):
             disk.sync_folder("missing")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_process_that_may_open_few_files_keeps_few_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource  # noqa: PLC0415 - not on Windows
+
+    for limit, share in ((64, 8), (256, 32), (1024, 64), (8, 4), (resource.RLIM_INFINITY, 64)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        assert disk_module.share_of_descriptors(64) == share

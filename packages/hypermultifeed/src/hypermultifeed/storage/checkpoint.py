@@ -11,6 +11,7 @@ import itertools
 from typing import TYPE_CHECKING, Final
 
 from hypermultifeed.errors import StorageError
+from hypermultifeed.storage.disk import share_of_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,8 +45,9 @@ class Checkpointer:
             OSError: writing failed, such as for want of space; it may be tried again.
             SyncFailedError: never to be tried again before the storage was opened anew.
         """
-        for first in range(0, len(files), _FILES_OPEN_MAX):
-            self._write_some(files[first : first + _FILES_OPEN_MAX])
+        step = share_of_descriptors(_FILES_OPEN_MAX)
+        for first in range(0, len(files), step):
+            self._write_some(files[first : first + step])
         for file in files:
             for folder in _ancestors(file.name):
                 self._sync_folder(folder)

@@ -17,6 +17,8 @@ from typing import Final, Protocol
 
 if sys.platform == "darwin":
     import fcntl
+if sys.platform != "win32":
+    import resource
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
@@ -34,6 +36,15 @@ _HAS_POSITIONED_IO: Final = hasattr(os, "pread") and hasattr(os, "pwrite")
 _HAS_VECTOR_IO: Final = hasattr(os, "pwritev")
 
 Buffer = bytes | bytearray | memoryview
+
+
+def share_of_descriptors(most: int) -> int:
+    """How many files one part of a storage may keep open: an eighth of what the process may."""
+    if sys.platform != "win32":
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit != resource.RLIM_INFINITY:
+            return max(4, min(most, limit // 8))
+    return most
 
 
 def check_name(name: str) -> str:

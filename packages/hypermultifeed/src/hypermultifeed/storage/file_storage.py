@@ -30,7 +30,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hypermultifeed.errors import ClosedError, StorageError
 from hypermultifeed.storage.checkpoint import Checkpointer, SyncFailedError, sync, sync_root
-from hypermultifeed.storage.disk import RESERVED_PREFIX, FolderDisk, check_name, make_folders
+from hypermultifeed.storage.disk import (
+    RESERVED_PREFIX,
+    FolderDisk,
+    check_name,
+    make_folders,
+    share_of_descriptors,
+)
 from hypermultifeed.storage.interface import check_durability
 from hypermultifeed.storage.journal import (
     CUT,
@@ -182,7 +188,7 @@ class FileStorage:
         self._cache = PageCache(
             disk,
             clean_pages_max=self._limits.clean_pages,
-            descriptors_max=self._limits.descriptors,
+            descriptors_max=share_of_descriptors(self._limits.descriptors),
         )
         self._files: dict[str, StoredFile] = {}
         self._failure: Exception | None = None

@@ -17,7 +17,7 @@ import sys
 from typing import Final, Protocol
 
 from hypermultifeed.errors import StorageError, StorageLockedError
-from hypermultifeed.storage.disk import RESERVED_PREFIX
+from hypermultifeed.storage.disk import RESERVED_PREFIX, share_of_descriptors
 
 if sys.platform == "win32":
     import msvcrt
@@ -131,7 +131,7 @@ class FolderLock:
             raise StorageLockedError(
                 f"the feed in {os.path.dirname(path)} is open in {holder}", holder=holder, file=name
             )
-        if sys.platform == "win32" or len(self._feeds) >= FEED_LOCKS_MAX:
+        if sys.platform == "win32" or len(self._feeds) >= share_of_descriptors(FEED_LOCKS_MAX):
             # On Windows the lock would keep our own other descriptors out.
             _unlock(descriptor, 0)
             os.close(descriptor)
