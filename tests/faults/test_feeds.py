@@ -43,7 +43,7 @@ from hypermultifeed.errors import (
     RemoteProtocolError,
     VerificationError,
 )
-from hypermultifeed.feed import flat_tree
+from hypermultifeed.feed import flat_tree, remote_bitfield
 from hypermultifeed.feed.verification import signable
 from hypermultifeed.hypercore import Forked, Hypercore, PeerRemoved
 from hypermultifeed.keys import KeyPair
@@ -363,6 +363,36 @@ async def test_single_claims_far_apart_cost_a_bounded_amount() -> None:
         finally:
             tracemalloc.stop()
         await check_completes(core, server, log)
+
+
+@virtual_time
+async def test_claims_about_many_feeds_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of a peer's claims is bounded over all feeds; closed ones give theirs back."""
+    monkeypatch.setattr(remote_bitfield, "PAGES_PER_STREAM_MAX", 100)
+    async with AsyncExitStack() as stack:
+        keys = [KeyPair.from_seed(bytes([number]) * 32).public_key for number in range(5)]
+        cores = [await stack.enter_async_context(Hypercore(memory(), key)) for key in keys]
+
+        def all_of_them() -> ReplicationStream:
+            stream = cores[0].replicate(False)  # noqa: FBT003
+            for core in cores[1:]:
+                core.replicate(stream=stream)
+            return stream
+
+        async with attacked(all_of_them) as (hostile, server):
+            for key in keys:
+                await hostile.join_feed(key)
+                for number in range(200):
+                    hostile.on(key, HAVE, encode_have(number * 8192 + 17))
+            await hostile.settle()
+            kept = [len(core.peers[0].remote._pages) for core in cores]
+            assert sum(kept) == 100 + remote_bitfield.PAGES_FREE * len(keys)
+            assert min(kept) == remote_bitfield.PAGES_FREE
+            for key in keys:
+                hostile.shut(key)
+            await hostile.settle()
+            assert server.streams[0].session.page_budget.left == 100
+            assert server.errors == []
 
 
 @virtual_time

@@ -5,7 +5,14 @@ import random
 import pytest
 
 from hypermultifeed.feed.bitfield import Bits, Pages
-from hypermultifeed.feed.remote_bitfield import INDEX_MAX, PAGES_MAX, RUNS_MAX, RemoteBitfield
+from hypermultifeed.feed.remote_bitfield import (
+    INDEX_MAX,
+    PAGES_FREE,
+    PAGES_MAX,
+    RUNS_MAX,
+    PageBudget,
+    RemoteBitfield,
+)
 
 PAGE = 8192
 
@@ -145,3 +152,52 @@ def test_agrees_with_a_list(seed: int) -> None:
         part = wanted[start:stop]
         expected = start + part.index(True) if True in part else -1
         assert remote.next_unless(local, start, stop) == expected
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_counts_and_unions_agree_with_sets(seed: int) -> None:
+    choice = random.Random(seed)
+    size = 6 * 8192
+    here = ours()
+    mine: set[int] = set()
+    peers = []
+    everywhere: set[int] = set()
+    union = RemoteBitfield()
+    for _ in range(20):
+        start = choice.randrange(size)
+        stop = min(start // PAGE * PAGE + PAGE, start + choice.randrange(1, 300))
+        here.fill(start, stop, value=True)
+        mine.update(range(start, stop))
+    for _ in range(3):
+        remote, theirs = RemoteBitfield(), set[int]()
+        for _ in range(30):
+            start, length = choice.randrange(size), choice.choice([1, 50, 9000, 20_000])
+            length = min(length, size - start)
+            change = choice.random() < 0.7
+            (remote.set_range if change else remote.clear_range)(start, length)
+            (theirs.update if change else theirs.difference_update)(range(start, start + length))
+        peers.append((remote, theirs))
+        union.add_all(remote)
+        everywhere |= theirs
+    for remote, theirs in [*peers, (union, everywhere)]:
+        for start, stop in ((0, size), (100, 8192), (8192, 8193), (20_000, 45_000)):
+            expected = sum(start <= index < stop for index in theirs - mine)
+            assert remote.count_unless(here, start, stop) == expected
+
+
+def test_a_budget_is_shared_and_given_back() -> None:
+    budget = PageBudget()
+    budget.left = 3
+    first, second = RemoteBitfield(), RemoteBitfield()
+    for remote in (first, second):
+        remote.share(budget)
+        for page in range(PAGES_FREE + 2):
+            remote.set_range(page * 8192 + 5, 1)
+    assert budget.left == 0
+    assert first.get((PAGES_FREE + 1) * 8192 + 5)
+    assert not second.get((PAGES_FREE + 1) * 8192 + 5)
+    first.clear_range(0, 8192)
+    assert budget.left == 1
+    first.release()
+    second.release()
+    assert budget.left == 3

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 PAGES_MAX: Final = 4096
 """Pages of single bits kept of one peer and feed, 1 KiB each."""
 
+PAGES_FREE: Final = 4
+"""Of those, so many do not count against the budget of the whole stream."""
+
+PAGES_PER_STREAM_MAX: Final = 65_536
+"""Pages kept of one peer and all its feeds, beyond the free ones."""
+
 RUNS_MAX: Final = 4096
 """Runs of whole pages kept of one peer and feed."""
 
@@ -27,6 +33,19 @@ def _mask(first: int, last: int) -> int:
     return ((1 << (last - first)) - 1) << (_SIZE - last)
 
 
+class PageBudget:
+    """Pages that may still be kept of one peer, whatever the feed.
+
+    Attributes:
+        left: how many.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = PAGES_PER_STREAM_MAX
+
+
 class RemoteBitfield:
     """Blocks a peer has. Any claim costs the same, whatever it covers.
 
@@ -34,15 +53,27 @@ class RemoteBitfield:
     claim is not kept: then we know less of what the peer has, which does no harm.
     """
 
-    __slots__ = ("_numbers", "_pages", "_starts", "_stops", "length")
+    __slots__ = ("_budget", "_charged", "_numbers", "_pages", "_starts", "_stops", "length")
 
     def __init__(self) -> None:
+        self._budget = PageBudget()
+        self._charged = 0
         self.length = 0
         """One more than the last block that the peer ever announced."""
         self._pages: dict[int, int] = {}
         self._numbers: list[int] = []  # of the pages, sorted
         self._starts: list[int] = []  # of runs of whole pages: sorted, apart from each other
         self._stops: list[int] = []
+
+    def share(self, budget: PageBudget) -> None:
+        """From now on, while nothing is kept yet, this budget counts."""
+        self._budget = budget
+
+    def release(self) -> None:
+        """This is not used any more: give back what it took of the budget."""
+        self._budget.left += self._charged
+        self._charged = 0
+        self._budget = PageBudget()
 
     def get(self, index: int) -> bool:
         """Whether the peer has the block."""
@@ -220,16 +251,28 @@ class RemoteBitfield:
         self._drop(number, number + 1)
         if page == _ALL:
             self._add_run(number, number + 1)
-        elif page and len(self._pages) < PAGES_MAX:
+        elif page and self._has_room():
             self._pages[number] = page
             insort(self._numbers, number)
+            self._charge()
+
+    def _has_room(self) -> bool:
+        count = len(self._pages)
+        return count < PAGES_FREE or (count < PAGES_MAX and self._budget.left > 0)
+
+    def _charge(self) -> None:
+        charged = max(0, len(self._pages) - PAGES_FREE)
+        self._budget.left += self._charged - charged
+        self._charged = charged
 
     def _drop(self, first: int, last: int) -> None:
         """Forget pages ``[first, last)``, also of runs."""
         low, high = bisect_left(self._numbers, first), bisect_left(self._numbers, last)
         for number in self._numbers[low:high]:
             del self._pages[number]
-        del self._numbers[low:high]
+        if low < high:
+            del self._numbers[low:high]
+            self._charge()
         low, high = bisect_right(self._stops, first), bisect_left(self._starts, last)
         if low >= high:
             return

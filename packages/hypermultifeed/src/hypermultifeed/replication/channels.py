@@ -21,6 +21,7 @@ from hypermultifeed.errors import (
     StorageError,
     StreamClosedError,
 )
+from hypermultifeed.feed.remote_bitfield import PageBudget
 from hypermultifeed.keys import discovery_key as discovery_key_of
 from hypermultifeed.replication.channel import Channel, ChannelHandler, SessionOwner
 from hypermultifeed.replication.extensions import (
@@ -99,6 +100,7 @@ class Session:
         now: the time of the edge's last call.
         queued_requests: requests of the peer that wait for room in the output.
         blocked: channels that wait for room in the output, in turn.
+        page_budget: shared by what is kept of the peer's announcements, over all feeds.
         refused: Opens of the peer that were refused.
         dropped: messages that belonged to no open channel.
     """
@@ -126,6 +128,7 @@ class Session:
         self.closed = False
         self.remote_ended = False
         self.queued_requests = 0
+        self.page_budget = PageBudget()
         self.refused = 0
         self.dropped = 0
         self.extensions = ExtensionRegistry(peers=lambda: (self,))

@@ -145,6 +145,7 @@ class FeedPeer(ChannelHandler):
 
     def on_open(self) -> None:  # noqa: D102
         self.opened = True
+        self.remote.share(self.channel.session.page_budget)
         now = self.channel.session.now
         self.uploads.served_at = now
         self.send_options()
@@ -163,6 +164,7 @@ class FeedPeer(ChannelHandler):
         self.uploads.clear()
         self.downloads.clear()
         self.sync.peer_closed(self, error, now)
+        self.remote.release()
         if not self.sync.closed and (damaged := self.uploads.check_sent()):
             self.sync.damaged(damaged, now)
 
