@@ -184,7 +184,9 @@ class Hypercore:
             eager_update: keep the length up to date though ``sparse``.
             if_available: what `get`, `update`, `seek` do unless told otherwise.
             allow_push: take blocks that were not asked for.
-            on_write: called for each block before it is kept, with the peer it came from.
+            on_write: called for each block, with the peer it came from: None for our own, which
+                an error keeps from being appended. Others' blocks are verified by then; an error
+                ends the exchange with that peer.
 
         Raises:
             ValueError: a key that is none.
