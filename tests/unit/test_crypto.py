@@ -153,3 +153,14 @@ def test_equal() -> None:
     assert crypto.equal(b"same", b"same")
     assert not crypto.equal(b"same", b"other")
     assert not crypto.equal(b"", b"x")
+
+
+def test_many_hashes_are_the_single_ones() -> None:
+    blocks = [b"", b"a", b"b", b"cc", b"", b"dd", b"ee"]
+    hashes = [crypto.leaf_hash(block) for block in blocks]
+    assert crypto.leaf_hashes(blocks) == hashes
+    sizes = [3, 3, 0, 2**40, 2**40]
+    assert crypto.parent_hashes(sizes, hashes, hashes[1:]) == [
+        crypto.parent_hash(size, left, right)
+        for size, left, right in zip(sizes, hashes, hashes[1:], strict=False)
+    ]

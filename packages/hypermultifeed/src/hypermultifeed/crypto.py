@@ -85,6 +85,36 @@ def parent_hash(size: int, left: bytes, right: bytes) -> bytes:
     return state.digest()
 
 
+def leaf_hashes(blocks: Iterable[Buffer]) -> list[bytes]:
+    """`leaf_hash` of many blocks, half as long for each where they are of one size."""
+    hashes = []
+    size, start = -1, _LEAF
+    for block in blocks:
+        if len(block) != size:
+            size, start = len(block), _LEAF.copy()
+            start.update(_U64(size))
+        state = start.copy()
+        state.update(block)
+        hashes.append(state.digest())
+    return hashes
+
+
+def parent_hashes(
+    sizes: Iterable[int], lefts: Iterable[bytes], rights: Iterable[bytes]
+) -> list[bytes]:
+    """`parent_hash` of many pairs; it ends with the shortest argument."""
+    hashes = []
+    last, start = -1, _PARENT
+    for size, left, right in zip(sizes, lefts, rights, strict=False):
+        if size != last:
+            last, start = size, _PARENT.copy()
+            start.update(_U64(size))
+        state = start.copy()
+        state.update(left + right)
+        hashes.append(state.digest())
+    return hashes
+
+
 def tree_hash(roots: Iterable[tuple[int, bytes, int]]) -> bytes:
     """Hash of a feed's roots from left to right, each ``(index, hash, size)``."""
     state = _ROOT.copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
-from hypermultifeed.crypto import leaf_hash, parent_hash
+from hypermultifeed.crypto import leaf_hash, leaf_hashes, parent_hash, parent_hashes
 from hypermultifeed.feed import flat_tree
 from hypermultifeed.feed.layout import BLANK_NODE, pack_size
 
@@ -42,7 +42,7 @@ def grow(
     earlier: list[tuple[int, bytes]] = []
     waiting = list(roots)  # old roots that no new node has taken in so far
     fresh: list[Root] = []  # new roots, from right to left
-    hashes = list(map(leaf_hash, blocks))
+    hashes = leaf_hashes(blocks)
     sizes = list(map(len, blocks))
     total = sum(sizes)
     first = length  # place of the first new node among those of its depth
@@ -65,7 +65,7 @@ def grow(
             last = flat_tree.index(depth, first + len(hashes) - 1)
             fresh.append((last, hashes.pop(), sizes.pop()))
         sizes = list(map(add, sizes[::2], sizes[1::2]))
-        hashes = list(map(parent_hash, sizes, hashes[::2], hashes[1::2]))
+        hashes = parent_hashes(sizes, hashes[::2], hashes[1::2])
         first >>= 1
         depth += 1
     return Growth(entries, earlier, waiting + fresh[::-1], total)

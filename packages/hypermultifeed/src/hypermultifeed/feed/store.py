@@ -427,12 +427,12 @@ class FeedStore:
 
 
 def _runs(file: str, pieces: list[tuple[int, bytes]]) -> list[Write]:
-    """Writes for pieces in order of their offsets, neighbours as one."""
+    """Writes for pieces in order of their offsets, neighbours as one unless that copies much."""
     writes = []
     run: list[bytes] = []
     start = end = -1
     for offset, piece in pieces:
-        if offset != end:
+        if offset != end or len(piece) >= _JOIN_BYTES_MAX:
             if run:
                 writes.append(Write(file, start, b"".join(run)))
             run, start = [], offset
