@@ -15,7 +15,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from hypermultifeed.codecs import resolve_codec
+from hypermultifeed.codecs import BINARY, resolve_codec
 from hypermultifeed.errors import (
     BlockMissingError,
     ClosedError,
@@ -387,8 +387,11 @@ class Hypercore:
 
     async def extend(self, values: Iterable[object]) -> range:
         """Append several values as one batch; returns their indexes. See `append`."""
-        encode = self.value_encoding.encode
-        return await self._append([encode(value) for value in values])
+        if self.value_encoding is BINARY:  # in large batches the calls would be felt
+            blocks = [v if type(v) is bytes else BINARY.encode(v) for v in values]  # type: ignore[arg-type]
+        else:
+            blocks = list(map(self.value_encoding.encode, values))
+        return await self._append(blocks)
 
     async def clear(self, start: int, stop: int) -> int:
         """Forget blocks ``[start, stop)`` (their hashes stay); returns how many were here."""

@@ -48,7 +48,8 @@ def grow(
     first = length  # place of the first new node among those of its depth
     depth = 0
     while hashes:
-        nodes = list(map(add, hashes, map(pack_size, sizes)))
+        packed = {size: pack_size(size) for size in set(sizes)}  # mostly they are few
+        nodes = list(map(add, hashes, map(packed.__getitem__, sizes)))
         start = flat_tree.index(depth, first) - base
         if start < 0:
             earlier.append((start + base, nodes[0]))
