@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import re
@@ -145,3 +146,20 @@ def test_all_is_sorted_and_says_everything_once() -> None:
 @pytest.mark.parametrize("package", [LIBRARY, APPLICATION], ids=lambda package: package.name)
 def test_packages_tell_type_checkers_that_they_are_typed(package: Path) -> None:
     assert (package / "py.typed").exists()
+
+
+LIMITS = re.findall(
+    r"^\|[^|]+\|[^|]+\| (`[a-z_.]+\.[A-Za-z_]+`(?:, `[A-Za-z_.]+`)*) \|$",
+    (ROOT / "docs/api.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+
+
+def test_every_limit_named_in_the_docs_is_in_the_code() -> None:
+    assert len(LIMITS) > 10
+    for cell in LIMITS:
+        module = ""
+        for name in cell.replace("`", "").split(", "):
+            module = name.rpartition(".")[0] or module
+            limits = importlib.import_module(f"hypermultifeed.{module}")
+            assert hasattr(limits, name.rpartition(".")[2]), name
