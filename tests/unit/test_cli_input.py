@@ -79,6 +79,29 @@ async def test_waiting_for_input_can_be_cancelled() -> None:
     pipe.output.close()
 
 
+async def test_a_source_may_be_closed_while_its_next_bytes_are_read() -> None:
+    closed = threading.Event()
+
+    class Source(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            chunk = super().read(size)
+            if chunk:
+                return chunk
+            closed.wait(10)
+            return super().read(size)
+
+    before = set(threading.enumerate())
+    source = Source(b"one\n")
+    async for batch in lines(source):
+        assert batch == [b"one"]
+        break
+    (reading,) = [t for t in set(threading.enumerate()) - before if t.name == "input"]
+    source.close()
+    closed.set()
+    await asyncio.to_thread(reading.join, 10)
+    assert not reading.is_alive()  # and pytest fails on an exception in a thread
+
+
 async def test_several_sources_one_after_the_other(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1\n2\n")
     (tmp_path / "b").write_bytes(b"3")

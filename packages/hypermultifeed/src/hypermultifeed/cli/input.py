@@ -32,24 +32,24 @@ async def chunks(source: BinaryIO) -> AsyncIterator[bytes]:
     descriptor itself: a thread that holds Python's buffer lock would break the interpreter's exit.
     """
     loop = asyncio.get_running_loop()
-    arrived: asyncio.Queue[bytes | OSError] = asyncio.Queue()
+    arrived: asyncio.Queue[bytes | OSError | ValueError] = asyncio.Queue()
     room = threading.Semaphore(CHUNKS_WAITING_MAX)
     read = reader_of(source)
 
     def work() -> None:
-        chunk: bytes | OSError = b"more"
-        while chunk and not isinstance(chunk, OSError):
+        chunk: bytes | OSError | ValueError = b"more"
+        while chunk and isinstance(chunk, bytes):
             room.acquire()
             try:
                 chunk = read()
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: the source was closed meanwhile
                 chunk = error
             with suppress(RuntimeError):  # the loop is closed: nobody is waiting
                 loop.call_soon_threadsafe(arrived.put_nowait, chunk)
 
     threading.Thread(target=work, name="input", daemon=True).start()
     while chunk := await arrived.get():
-        if isinstance(chunk, OSError):
+        if not isinstance(chunk, bytes):
             raise chunk
         room.release()
         yield chunk
