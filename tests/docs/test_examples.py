@@ -30,6 +30,11 @@ from whom we trust
 13:00  22.25 °C
 raw: 0000018fd3abc20000000866
 """,
+    "index_feeds": """\
+feed 2
+log 1
+peer 1
+""",
     "over_tcp": """\
 received one
 received two

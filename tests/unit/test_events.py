@@ -71,3 +71,22 @@ async def test_forgotten_subscriptions_cost_nothing() -> None:
         publisher.subscribe()
     gc.collect()
     assert not publisher._subscriptions
+
+
+async def test_a_watch_calls_back_and_keeps_nothing() -> None:
+    publisher: Publisher[int] = Publisher()
+    called: list[str] = []
+    with publisher.watch(lambda: called.append("a")) as watch:
+        publisher.publish(1)
+        publisher.publish(2)
+        assert called == ["a", "a"]
+        assert watch.fetch() == []
+    publisher.publish(3)
+    assert called == ["a", "a", "a"]  # the third: it was closed
+    other = publisher.watch(lambda: called.append("b"))
+    publisher.close()
+    other.close()
+    assert called[3:] == ["b"]
+    ended = publisher.watch(lambda: called.append("c"))
+    assert called[4:] == ["c"]
+    ended.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from hypermultifeed.codecs import Codec
 from hypermultifeed.corestore import Corestore
 from hypermultifeed.encoding.node import Node
+from hypermultifeed.entries import Entry, EntryBatch
 from hypermultifeed.errors import (
     BlockMissingError,
     BlockTooLargeError,
@@ -34,7 +35,7 @@ from hypermultifeed.errors import (
     VerificationError,
     VersionMismatchError,
 )
-from hypermultifeed.events import Subscription
+from hypermultifeed.events import Subscription, Watch
 from hypermultifeed.feed.audit import AuditReport
 from hypermultifeed.feed.verification import SignedRoot
 from hypermultifeed.hypercore import (
@@ -85,6 +86,8 @@ __all__ = [
     "DiscoveryError",
     "Downloaded",
     "Durability",
+    "Entry",
+    "EntryBatch",
     "Extension",
     "FeedAdded",
     "FeedError",
@@ -125,6 +128,7 @@ __all__ = [
     "Uploaded",
     "VerificationError",
     "VersionMismatchError",
+    "Watch",
     "Write",
     "discovery_key",
     "files",

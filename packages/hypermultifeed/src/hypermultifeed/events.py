@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from weakref import WeakSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 T = TypeVar("T")
+S = TypeVar("S", bound="Subscription[Any]")
 
 WAITING_EVENTS_MAX: Final = 65_536
 """Events kept for one subscription whose owner does not fetch them; then the oldest go."""
@@ -100,6 +102,28 @@ class Subscription(Generic[T]):
                 return
 
 
+class Watch(Subscription[T]):
+    """Calls back at every event, and at the end; keeps none.
+
+    For those who look for themselves what is new, and for whom a queue would only fill up.
+    """
+
+    def __init__(self, on_event: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_event = on_event
+
+    def close(self) -> None:
+        """Call back for the last time. Idempotent."""
+        if not self._closed:
+            super().close()
+            self._on_event()
+
+    def _put(self, event: T) -> None:
+        del event
+        if not self._closed:
+            self._on_event()
+
+
 class Publisher(Generic[T]):
     """Says events to all its subscriptions; a forgotten subscription costs nothing."""
 
@@ -111,14 +135,11 @@ class Publisher(Generic[T]):
 
     def subscribe(self) -> Subscription[T]:
         """Return a subscription that begins now (and ends now if the publisher is closed)."""
-        subscription: Subscription[T] = Subscription()
-        if self._closed:
-            subscription.close()
-        else:
-            if self._subscriptions is None:
-                self._subscriptions = WeakSet()
-            self._subscriptions.add(subscription)
-        return subscription
+        return self._add(Subscription())
+
+    def watch(self, on_event: Callable[[], None]) -> Watch[T]:
+        """Return a watch that begins now (and ends now if the publisher is closed)."""
+        return self._add(Watch(on_event))
 
     @property
     def is_heard(self) -> bool:
@@ -127,11 +148,20 @@ class Publisher(Generic[T]):
 
     def publish(self, event: T) -> None:
         """Give ``event`` to every subscription."""
-        for subscription in self._subscriptions or ():
+        for subscription in list(self._subscriptions or ()):
             subscription._put(event)  # noqa: SLF001
 
     def close(self) -> None:
         """End every subscription. Idempotent."""
         self._closed = True
-        for subscription in self._subscriptions or ():
+        for subscription in list(self._subscriptions or ()):
             subscription.close()
+
+    def _add(self, subscription: S) -> S:
+        if self._closed:
+            subscription.close()
+        else:
+            if self._subscriptions is None:
+                self._subscriptions = WeakSet()
+            self._subscriptions.add(subscription)
+        return subscription

@@ -26,7 +26,7 @@ from hypermultifeed.errors import (
     ReplicationTimeoutError,
     StreamClosedError,
 )
-from hypermultifeed.events import Publisher, Subscription
+from hypermultifeed.events import Publisher, Subscription, Watch
 from hypermultifeed.feed.layout import KEY as KEY_FILE
 from hypermultifeed.feed.log import AuditReport, Log
 from hypermultifeed.keys import KeyPair, parse_key
@@ -370,6 +370,13 @@ class Hypercore:
     def events(self) -> Subscription[CoreEvent]:
         """What happens from now on, as an async iterator and context manager."""
         return self._publisher.subscribe()
+
+    def watch(self, on_event: Callable[[], None]) -> Watch[CoreEvent]:
+        """Call ``on_event`` at each of these events and when the core closes; a context manager.
+
+        For those who look for themselves what is new.
+        """
+        return self._publisher.watch(on_event)
 
     # --- writing
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from hypermultifeed.core_names import MASTER_KEY_FILE, core_folder
 from hypermultifeed.corestore import CoreRequest, Corestore
+from hypermultifeed.entries import EntryBatch, read_entries
 from hypermultifeed.errors import (
     ClosedError,
     CorruptStorageError,
@@ -28,7 +29,7 @@ from hypermultifeed.errors import (
     NotReadyError,
     StorageError,
 )
-from hypermultifeed.events import Publisher, Subscription
+from hypermultifeed.events import Publisher, Subscription, Watch
 from hypermultifeed.hypercore import Hypercore
 from hypermultifeed.keys import DEFAULT_KEY, KeyPair, discovery_key, parse_key
 from hypermultifeed.mux import Mux, Peer
@@ -36,10 +37,11 @@ from hypermultifeed.stream import ReplicationStream
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
     from types import TracebackType
 
     from hypermultifeed.codecs import Codec
+    from hypermultifeed.entries import Holes
     from hypermultifeed.storage import Durability, StorageFactory
 
     Accept = Callable[[bytes, Peer, Mapping[str, Any]], bool | Awaitable[bool]]
@@ -305,6 +307,38 @@ class Multifeed:
     def events(self) -> Subscription[FeedAdded]:
         """Return a subscription to feeds that come into the set from now on."""
         return self._events.subscribe()
+
+    def watch(self, on_event: Callable[[], None]) -> Watch[FeedAdded]:
+        """Call ``on_event`` when a feed comes and when the multifeed closes; a context manager."""
+        return self._events.watch(on_event)
+
+    def entries(
+        self,
+        after: Mapping[str, str] | None = None,
+        live: bool = False,
+        *,
+        holes: Holes = "wait",
+    ) -> AsyncIterator[EntryBatch]:
+        """Every block of every feed once, in batches, with positions for the caller to store.
+
+        Effects and positions that are stored together happen exactly once; what was not stored
+        is delivered again by the next call.
+
+        Args:
+            after: positions stored with an earlier batch, by feed key in hex; None: from the
+                start. Feeds that are not among them are read from their beginning.
+            live: go on with what comes later, new feeds included, until the multifeed closes.
+            holes: what to do about blocks that are not here. ``"wait"``: a feed's entries come
+                strictly in order, so a hole holds up its feed. ``"skip"``: take what is here in
+                ascending order; what comes into a hole later is delivered then.
+
+        Raises (when iterated):
+            ValueError: ``after`` holds something that is no position.
+            CorruptStorageError: a block is damaged on disk.
+            ClosedError: the multifeed was closed within a batch.
+        """
+        self._check_not_closed()
+        return read_entries(self, after or {}, live=live, holes=holes)
 
     async def writer(
         self, name: str | None = None, *, key_pair: KeyPair | None = None
