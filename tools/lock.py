@@ -24,7 +24,6 @@ PLATFORMS = (
     "x86_64-manylinux_2_28",
     "aarch64-manylinux_2_28",
     "macos",
-    "x86_64-apple-darwin",
     "windows",
 )
 HEADER = "# Made by tools/lock.py; do not edit. Every wheel is checked against these hashes.\n"

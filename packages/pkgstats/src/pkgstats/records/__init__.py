@@ -1,0 +1,1 @@
+"""What writers say about packages: records, their CBOR form, and blocks of them."""
