@@ -3,14 +3,15 @@
 Each cycle, some machines cannot reach others for a while; connections die with or without a
 word. Meanwhile feeds grow, new ones come, processes are stopped, killed and started again on their
 storage. Then everything can reach everything, and soon all nodes must hold the same.
-``SIMULATION_SEEDS=100`` runs a thousand cycles; ``--junitxml`` then has the figures of each seed,
-and a failing one fails again.
+``SIMULATION_SEEDS=100`` runs a thousand cycles; ``--log-cli-level=INFO`` shows the figures of each
+seed. A failing one fails again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import random
 from collections import Counter
@@ -45,6 +46,8 @@ DOWNLOADS_MAX = 1.2
 
 RETRY_S = (1.0, 5.0, 15.0)
 """Waits after the first, second and every later dial that failed."""
+
+_log = logging.getLogger(__name__)
 
 
 class Meeting(SessionOwner):
@@ -252,7 +255,7 @@ class World:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @virtual_time
-async def test_all_hold_the_same_soon_after_each_partition(seed: int, record_property: Any) -> None:
+async def test_all_hold_the_same_soon_after_each_partition(seed: int) -> None:
     world = World(seed)
     for node in world.nodes:
         await node.start()
@@ -267,9 +270,9 @@ async def test_all_hold_the_same_soon_after_each_partition(seed: int, record_pro
     for node in world.nodes:
         await node.stop(kill=False)
     got = totals["downloaded_blocks"]
-    wasted = totals["duplicate_blocks"] + totals["unrequested"]
-    record_property("healed_in_s", [round(seconds, 1) for seconds in healed_in])
-    record_property("downloads_per_block", round((got + wasted) / got, 4))
+    downloads = (got + totals["duplicate_blocks"] + totals["unrequested"]) / got
+    _log.info("healed within %.1f s, %.3f downloads of a block", max(healed_in), downloads)
+    _log.debug("healed in %s s, transfers %s", healed_in, dict(totals))
     assert len(world.written) == FEEDS
     assert got == sum(world.written.values()) * (NODES - 1)
-    assert (got + wasted) / got <= DOWNLOADS_MAX
+    assert downloads <= DOWNLOADS_MAX
