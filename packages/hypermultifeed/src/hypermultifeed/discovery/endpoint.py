@@ -103,6 +103,12 @@ class Endpoint:
         """Requests that were not answered yet."""
         return self._requests.in_flight
 
+    @property
+    def records(self) -> int:
+        """Announced peers and stored values that are kept here."""
+        kept = self._responder
+        return len(kept.peers) + len(kept.immutables) + len(kept.mutables)
+
     def __len__(self) -> int:
         return len(self._contacts.table)
 
