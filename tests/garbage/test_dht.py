@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hypermultifeed.discovery import store
+from hypermultifeed.discovery import messages, store
 from hypermultifeed.discovery.addresses import (
     ADDRESSES_MAX,
     CONTACTS_MAX,
@@ -91,6 +91,15 @@ def test_decode(data: bytes) -> None:
         return
     assert decode(encode(message)) == message
     assert len(message.closer_nodes or ()) <= CONTACTS_MAX
+
+
+@given(st.one_of(st.binary(max_size=200), datagrams))
+def test_the_fast_reader_gives_what_the_general_one_gives(data: bytes) -> None:
+    fast = messages._read_usual(data)
+    try:
+        assert fast in (None, messages._read_any(data))
+    except ValueError:
+        assert fast is None
 
 
 @given(st.integers(DATAGRAM_BYTES_MAX + 1, 70_000))
