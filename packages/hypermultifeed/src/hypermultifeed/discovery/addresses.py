@@ -53,6 +53,7 @@ class Contact(NamedTuple):
 # -- bytes -------------------------------------------------------------------------------------
 
 _ADDRESS: Final = Struct(">4BH")
+_CONTACT: Final = Struct(">32s4BH")
 _LOCAL: Final = Struct(">2BH")
 
 _CACHED: Final = 2048
@@ -120,7 +121,10 @@ def decode_contacts(data: bytes) -> list[Contact]:
 
 @lru_cache(_CACHED)
 def _decode_contact(data: bytes) -> Contact:
-    return Contact(data[:ID_BYTES], _decode_address(data[ID_BYTES:]))
+    id_, a, b, c, d, port = _CONTACT.unpack(data)
+    if port == 0:
+        raise DiscoveryError("a contact has port 0")
+    return Contact(id_, Address(f"{a}.{b}.{c}.{d}", port))
 
 
 def encode_addresses(addresses: Iterable[Address]) -> bytes:
