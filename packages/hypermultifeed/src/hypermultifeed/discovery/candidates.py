@@ -38,6 +38,7 @@ class State(Enum):
 
     NEW = auto()
     ASKED = auto()
+    LATE = auto()
     ANSWERED = auto()
     FAILED = auto()
 
@@ -49,6 +50,7 @@ class Candidate:
     contact: Contact
     distance: int
     referrer: Address | None
+    block: str | None
     state: State = State.NEW
 
 
@@ -76,25 +78,31 @@ class Candidates:
         if referrer is not None and not may_name(referrer, contact.address):
             return
         self._per_address[contact.address] = same + 1
-        candidate = Candidate(contact, distance(contact.id, self._target), referrer)
+        block = public_block(contact.address.host)
+        candidate = Candidate(contact, distance(contact.id, self._target), referrer, block)
         self._known[contact.id] = candidate
         insort(self._sorted, candidate, key=lambda one: one.distance)
 
     def next(self, *, believe: bool = False) -> Candidate | None:
         """The closest one to be asked, if it is among the 20 closest that are not silent.
 
+        Of each public network only the closest few count, and only they are asked.
+
         Args:
             believe: take even those whose referrer has named too many silent ones.
         """
-        nearer = 0
+        nearer: list[str | None] = []
         for candidate in self._sorted:
-            if nearer >= CLOSEST_MAX:
+            if len(nearer) >= CLOSEST_MAX:
                 break
+            block = candidate.block
+            if block is not None and nearer.count(block) >= SAME_BLOCK_MAX:
+                continue
             if candidate.state is State.NEW:
                 if believe or self._believed(candidate.referrer):
                     return candidate
-            elif candidate.state is not State.FAILED:
-                nearer += 1
+            elif candidate.state in (State.ASKED, State.ANSWERED):
+                nearer.append(block)
         return None
 
     def asked(self, candidate: Candidate) -> None:
@@ -106,6 +114,10 @@ class Candidates:
         """It is what it was said to be."""
         candidate.state = State.ANSWERED
         self._count(candidate.referrer, -1)
+
+    def late(self, candidate: Candidate) -> None:
+        """It did not answer at once; whoever comes next is asked too, instead of waiting."""
+        candidate.state = State.LATE
 
     def failed(self, candidate: Candidate) -> None:
         """It is silent, or another than it was said to be."""

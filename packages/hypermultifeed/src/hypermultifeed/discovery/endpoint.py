@@ -203,12 +203,18 @@ class Endpoint:
         return self._new_request(question, node.address, on_end, Traffic(), node.id)
 
     def _challenge(self, node: Node, on_end: Callable[[bool, float], None], now: float) -> None:
-        """Ping a node of the table, before whatever waits."""
+        """Ping a node of the table, before whatever waits.
+
+        This keeps our id back. To the other we might be a newcomer too, and would make it ping
+        others in turn; in a network whose buckets are full that would never end.
+        """
 
         def ended(_: Request, message: Message | None, _sender: Address, now: float) -> None:
             on_end(message is not None and message.sender_id == node.id, now)
 
-        self._requests.send(self._new_ping(node, ended), now)
+        request = self._new_ping(node, ended)
+        request.message.id = None
+        self._requests.send(request, now)
 
     @property
     def _public_id(self) -> bytes | None:

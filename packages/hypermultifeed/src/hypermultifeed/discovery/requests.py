@@ -75,6 +75,7 @@ class Request:
         expected_id: the id of the node that should live at the address, if that is known.
         referrer: who told us of the node, and can help to reach it.
         help_early: ask the referrer for help before the first repetition.
+        on_late: called with the request and the time when it is first sent again.
     """
 
     message: Message
@@ -84,6 +85,7 @@ class Request:
     expected_id: bytes | None = None
     referrer: Address | None = None
     help_early: bool = True
+    on_late: Callable[[Request, float], None] | None = field(default=None, init=False)
     data: bytes = field(default=b"", init=False)
     ticks: int = field(default=0, init=False)
     cancelled: bool = field(default=False, init=False)
@@ -220,6 +222,8 @@ class Requests:
             self._transmit(request)
             if request.referrer is not None:
                 self._ask_for_help(request)
+            if request.on_late is not None and request.ticks == RETRANSMIT_TICKS[0]:
+                request.on_late(request, now)
         elif request.ticks >= FAIL_TICK:
             del self._in_flight[request.message.rid]
             self._on_silent(request)

@@ -37,7 +37,7 @@ PARALLEL_BACKGROUND_MAX: Final = 2
 """The same for housekeeping while somebody waits for another operation."""
 
 ASKED_MAX: Final = 160
-"""Nodes that one walk asks; three times what it takes among a million honest ones."""
+"""Nodes that one walk asks; four times what it takes among a thousand honest ones."""
 
 
 class Walk(Query[T]):
@@ -169,6 +169,12 @@ class Walk(Query[T]):
             self._candidates.failed(candidate)
         self._advance(now)
 
+    def _on_late(self, request: Request, now: float) -> None:
+        candidate = self._open[request]
+        assert candidate is not None
+        self._candidates.late(candidate)
+        self._ask_candidates(now)
+
     def _note(self, candidate: Candidate | None, message: Message, sender: Address) -> None:
         """Judge who answered: is it the node it was said to be, and one that can store?"""
         node_id, token = message.sender_id, message.roundtrip_token
@@ -254,4 +260,6 @@ class Walk(Query[T]):
         except DiscoveryError:
             return False
         self._open[request] = candidate
+        if candidate is not None:
+            request.on_late = self._on_late
         return True
