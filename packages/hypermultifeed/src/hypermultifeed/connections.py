@@ -16,9 +16,11 @@ from hypermultifeed.swarm_connection import SwarmConnection
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from hypermultifeed.address_policy import AddressPolicy
     from hypermultifeed.dialling import Streams
+    from hypermultifeed.peers.candidate import Candidate
     from hypermultifeed.peers.duplicates import Judgement
-    from hypermultifeed.peers.peer_queue import Candidate, PeerQueue
+    from hypermultifeed.peers.peer_queue import PeerQueue
 
 LINGER_S: Final = 5.0
 """How long what was written may take to go out, and a handler to return, after the end."""
@@ -30,10 +32,11 @@ _log = logging.getLogger("hypermultifeed.swarm")
 
 
 @dataclass(slots=True)
-class ConnectionStats:
+class SwarmStats:
     """Counters.
 
     Attributes:
+        dialled: dials begun. failed: those that got no connection.
         accepted: connections that others made. refused: those turned away, by a limit or a rule.
         dropped: those that lost their place to a newcomer before they had authenticated.
         duplicates: connections closed because there was another one to the same peer.
@@ -41,6 +44,8 @@ class ConnectionStats:
         banned: peers banned.
     """
 
+    dialled: int = 0
+    failed: int = 0
     accepted: int = 0
     refused: int = 0
     dropped: int = 0
@@ -56,8 +61,8 @@ class Connections:
         handler: called for each connection.
         queue: told how each one ends that we dialled.
         connections_max: authenticated ones at most.
-        may_accept: whether somebody at a host and port is let in.
-        may_reach: whether we stay connected to a host and port that we dialled.
+        policy: with which addresses we have to do.
+        stats: counters to count in.
         changed: called when a place may have become free, or a dial has come to something.
     """
 
@@ -67,16 +72,15 @@ class Connections:
         queue: PeerQueue,
         *,
         connections_max: int,
-        may_accept: Callable[[str, int], bool],
-        may_reach: Callable[[str, int], bool],
+        policy: AddressPolicy,
+        stats: SwarmStats,
         changed: Callable[[], None],
     ) -> None:
-        self.stats = ConnectionStats()
         self._handler = handler
         self._queue = queue
         self._connections_max = connections_max
-        self._may_accept = may_accept
-        self._may_reach = may_reach
+        self._policy = policy
+        self._stats = stats
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[SwarmConnection, asyncio.Task[None]] = {}
@@ -102,15 +106,15 @@ class Connections:
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take a connection that somebody else made, or turn it away."""
         address = plain_address(writer.get_extra_info("peername"))
-        if self._closed or self.full or address is None or not self._may_accept(*address):
-            self.stats.refused += 1
+        if self._closed or self.full or address is None or not self._policy.allows_in(*address):
+            self._stats.refused += 1
             writer.transport.abort()
             return
-        self.stats.accepted += 1
+        self._stats.accepted += 1
         connection = SwarmConnection(self, reader, writer, address=address)
         loser = self._admission.admit(connection, address[0])
         if loser is not None:
-            self.stats.dropped += 1
+            self._stats.dropped += 1
             loser.abort()
             self._end_later(loser)
         self._tasks[connection] = self._loop.create_task(self._serve(connection))
@@ -123,8 +127,8 @@ class Connections:
         task = asyncio.current_task()
         assert task is not None
         self._tasks[connection] = task
-        if self._closed or self.full or not self._may_reach(*address):
-            self.stats.refused += 1
+        if self._closed or self.full or not self._policy.allows(*address):
+            self._stats.refused += 1
             connection.abort()
         await self._serve(connection)
 
@@ -189,7 +193,7 @@ class Connections:
         if connection.remote_key is not None or connection.closed:
             return not connection.closed
         if self.full or remote_key in self._banned_keys:
-            self.stats.refused += 1
+            self._stats.refused += 1
             return False
         judgement = self._duplicates.identify(
             connection,
@@ -215,17 +219,17 @@ class Connections:
 
     def _reject(self, connection: SwarmConnection, judgement: Judgement[SwarmConnection]) -> None:
         if judgement.verdict is Verdict.OURSELVES:
-            self.stats.ourselves += 1
+            self._stats.ourselves += 1
             if connection.candidate is not None:
                 self._queue.ban(connection.candidate.address)
         elif judgement.winner is not None:
             self._park(connection, judgement.winner)
         else:
-            self.stats.refused += 1
+            self._stats.refused += 1
 
     def _park(self, loser: SwarmConnection, winner: SwarmConnection) -> None:
         """Dial the loser's address again only when the winner is gone."""
-        self.stats.duplicates += 1
+        self._stats.duplicates += 1
         winner.parked += loser.parked
         loser.parked.clear()
         if loser.candidate is not None:
@@ -234,7 +238,7 @@ class Connections:
 
     def ban(self, connection: SwarmConnection) -> None:
         """See `SwarmConnection.ban`."""
-        self.stats.banned += 1
+        self._stats.banned += 1
         if connection.candidate is not None:
             self._queue.ban(connection.candidate.address)
         if connection.remote_key is not None:

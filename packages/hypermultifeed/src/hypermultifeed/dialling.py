@@ -15,7 +15,9 @@ from hypermultifeed.stream import READ_SIZE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hypermultifeed.peers.peer_queue import Candidate, PeerQueue
+    from hypermultifeed.connections import SwarmStats
+    from hypermultifeed.peers.candidate import Candidate
+    from hypermultifeed.peers.peer_queue import PeerQueue
 
 CONNECT_TIMEOUT_S: Final = 10.0
 """How long connecting may take, as in JS; less while others wait for the place (`PeerQueue`)."""
@@ -60,19 +62,18 @@ class Dialler:
         queue: whom to dial.
         serve: gets a candidate and its streams; returns when the connection is over.
         may_dial: whether anybody may be dialled now.
-
-    Attributes:
-        dialled, failed: counters.
+        stats: counters to count in.
     """
 
     def __init__(
         self,
         queue: PeerQueue,
         serve: Callable[[Candidate, Streams], Awaitable[None]],
+        *,
         may_dial: Callable[[], bool],
+        stats: SwarmStats,
     ) -> None:
-        self.dialled = 0
-        self.failed = 0
+        self._stats = stats
         self._queue = queue
         self._serve = serve
         self._may_dial = may_dial
@@ -112,7 +113,7 @@ class Dialler:
         self._timer = None if when is None else self._loop.call_at(when, self.pump)
 
     async def _dial(self, candidate: Candidate) -> None:
-        self.dialled += 1
+        self._stats.dialled += 1
         try:
             streams = await self._connect(candidate)
             self._queue.connected(candidate, self._loop.time())
@@ -122,7 +123,7 @@ class Dialler:
             finally:
                 del self._greeting[candidate]
         except OSError as error:
-            self.failed += 1
+            self._stats.failed += 1
             _log.debug("no connection to %s: %s", candidate.address, error)
         finally:
             self._queue.ended(candidate, self._loop.time())

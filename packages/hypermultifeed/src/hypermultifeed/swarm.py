@@ -8,19 +8,20 @@ it behaves as hyperswarm 2 does; docs/differences.md says where not, and why.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from hypermultifeed.connections import Connections
+from hypermultifeed.address_policy import AddressPolicy
+from hypermultifeed.connections import Connections, SwarmStats
 from hypermultifeed.dht import DEFAULT_BOOTSTRAP, DhtNode
 from hypermultifeed.dialling import Dialler
-from hypermultifeed.discovery.addresses import PORT_MAX, may_dial
+from hypermultifeed.discovery.addresses import PORT_MAX
 from hypermultifeed.errors import ClosedError
 from hypermultifeed.lan import LanDiscovery
-from hypermultifeed.listening import bind, is_loopback, local_address
-from hypermultifeed.peers.peer_queue import PeerQueue, State
+from hypermultifeed.listening import bind, local_address
+from hypermultifeed.peers.candidate import State
+from hypermultifeed.peers.peer_queue import PeerQueue
 from hypermultifeed.stream import READ_SIZE
 from hypermultifeed.topic_search import Means, TopicSearch
 
@@ -46,8 +47,6 @@ CLOSE_S: Final = 2.0
 TOPIC_BYTES: Final = 32
 """Size of a topic: a discovery key."""
 
-_log = logging.getLogger("hypermultifeed.swarm")
-
 
 @dataclass(frozen=True, slots=True)
 class TopicStatus:
@@ -65,32 +64,6 @@ class TopicStatus:
     error: DiscoveryError | None
     candidates: int
     connections: int
-
-
-@dataclass(frozen=True, slots=True)
-class SwarmStats:
-    """Counters.
-
-    Attributes:
-        dialled: dials begun. failed: those that got no connection.
-        accepted: connections that others made. refused: those turned away, by a limit or a rule.
-        dropped: those that lost their place to a newcomer before they had authenticated.
-        duplicates: connections closed because there was another one to the same peer.
-        ourselves: connections that led back to us.
-        banned: peers banned.
-        candidates: peers known and not connected. dialling: dials and handshakes under way.
-    """
-
-    dialled: int
-    failed: int
-    accepted: int
-    refused: int
-    dropped: int
-    duplicates: int
-    ourselves: int
-    banned: int
-    candidates: int
-    dialling: int
 
 
 class Swarm:
@@ -114,6 +87,11 @@ class Swarm:
             returns False for are left alone.
         connections_max: authenticated connections at most; then nobody is dialled or let in.
         randomness: the system's if None.
+
+    Attributes:
+        stats: counters.
+        dht: the DHT node, while the swarm has one of its own.
+        lan: the search on the LAN, while it is on.
     """
 
     def __init__(
@@ -130,13 +108,16 @@ class Swarm:
         connections_max: int = CONNECTIONS_MAX,
         randomness: random.Random | None = None,
     ) -> None:
+        self.stats = SwarmStats()
+        self.dht: DhtNode | None = None
+        self.lan: LanDiscovery | None = None
         self._on_connection = on_connection
         self._listen_at = host, port
         self._bootstrap = bootstrap
         self._dht_wish = dht
         self._mdns_wish = mdns
         self._allow_loopback = allow_loopback
-        self._address_filter = address_filter
+        self._policy = AddressPolicy(allow_loopback=allow_loopback, address_filter=address_filter)
         self._connections_max = connections_max
         self._randomness = randomness or random.SystemRandom()
         self._searches: dict[bytes, TopicSearch] = {}
@@ -145,10 +126,6 @@ class Swarm:
         self._opening: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._addresses: list[tuple[str, int]] = []
-        self.dht: DhtNode | None = None
-        """The DHT node of this swarm, while it has one of its own."""
-        self.lan: LanDiscovery | None = None
-        """The search on the LAN, while it is on."""
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -185,12 +162,15 @@ class Swarm:
             self._on_connection,
             self._queue,
             connections_max=self._connections_max,
-            may_accept=self._may_accept,
-            may_reach=self._may_reach,
+            policy=self._policy,
+            stats=self.stats,
             changed=self._pump,
         )
         self._dialler = Dialler(
-            self._queue, self._connections.serve_dialled, lambda: not self._connections.full
+            self._queue,
+            self._connections.serve_dialled,
+            may_dial=lambda: not self._connections.full,
+            stats=self.stats,
         )
         sockets = await bind(*self._listen_at)
         try:
@@ -216,6 +196,7 @@ class Swarm:
             randomness=self._randomness,
             on_found=self._found,
         )
+        self._policy.listens([*self._addresses, self._means.local_address])
 
     async def close(self) -> None:
         """Take back all announcements, in 2 s at most, and close everything. Idempotent."""
@@ -357,18 +338,20 @@ class Swarm:
 
     def _found(self, topic: bytes, found: PeersFound) -> None:
         """Peers that a node of the DHT told of."""
+        source, to = found.node.host, found.to
+        if self.dht is not None:
+            self._policy.public = self.dht.public_address
         for address in found.peers:
-            hairpin = found.to is not None and found.to.host == address.host
-            self._take(topic, address, source=found.node.host, local=False, hairpin=hairpin)
+            hairpin = to is not None and to.host == address.host
+            self._take(topic, address, source=source, local=False, hairpin=hairpin)
         for address in found.local_peers:
-            self._take(topic, address, source=found.node.host, local=True)
+            self._take(topic, address, source=source, local=True)
         self._pump()
 
     def _found_near(self, topic: bytes, address: Address) -> None:
         """A peer that is on the LAN."""
-        if topic in self._searches:
-            self._take(topic, address, source=None, local=True)
-            self._pump()
+        self._take(topic, address, source=None, local=True)
+        self._pump()
 
     def _take(
         self,
@@ -379,34 +362,9 @@ class Swarm:
         local: bool,
         hairpin: bool = False,
     ) -> None:
-        """Make a candidate of an address that somebody named, if it may be dialled."""
-        if (
-            may_dial(address.host, local=local, allow_loopback=self._allow_loopback)
-            and address not in self._own_addresses()
-            and self._may_reach(*address)
-        ):
+        if self._policy.allows_dial(address, local=local):
             now = asyncio.get_running_loop().time()
             self._queue.add(address, now, topic=topic, source=source, local=local, hairpin=hairpin)
-
-    def _own_addresses(self) -> set[tuple[str, int] | None]:
-        """Where we would dial ourselves; who else has such an address cannot be reached."""
-        port = self._addresses[0][1]
-        public = self.dht.public_address if self.dht is not None else None
-        return {*self._addresses, ("127.0.0.1", port), self._means.local_address, public}
-
-    def _may_accept(self, host: str, port: int) -> bool:
-        loopback = not self._allow_loopback and is_loopback(host)
-        return not loopback and self._may_reach(host, port)
-
-    def _may_reach(self, host: str, port: int) -> bool:
-        """What was decided about an address, whoever dials."""
-        if self._address_filter is None:
-            return True
-        try:
-            return bool(self._address_filter(host, port))
-        except Exception:
-            _log.exception("the address filter failed; %s:%d is left alone", host, port)
-            return False
 
     def _pump(self) -> None:
         self._dialler.pump()
@@ -423,6 +381,11 @@ class Swarm:
     def connections(self) -> list[SwarmConnection]:
         """Those that are open."""
         return self._connections.all if self._addresses else []
+
+    @property
+    def dialling(self) -> int:
+        """Dials and handshakes of ours that are under way."""
+        return self._queue.dialling if self._addresses else 0
 
     def joined(self, topic: bytes) -> bool:
         """Whether a topic is joined."""
@@ -442,23 +405,6 @@ class Swarm:
             error=search.error,
             candidates=len(found),
             connections=len(connected),
-        )
-
-    @property
-    def stats(self) -> SwarmStats:
-        """Counters."""
-        of = self._connections.stats
-        return SwarmStats(
-            dialled=self._dialler.dialled,
-            failed=self._dialler.failed,
-            accepted=of.accepted,
-            refused=of.refused,
-            dropped=of.dropped,
-            duplicates=of.duplicates,
-            ourselves=of.ourselves,
-            banned=of.banned,
-            candidates=len(self._queue),
-            dialling=self._queue.dialling,
         )
 
 

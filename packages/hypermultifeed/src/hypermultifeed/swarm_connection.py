@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from hypermultifeed.listening import is_local
 
 if TYPE_CHECKING:
-    from hypermultifeed.peers.peer_queue import Candidate
+    from hypermultifeed.peers.candidate import Candidate
 
 SETTLE_S: Final = 2.0
 """How long a peer that dialled a duplicate has to close it, before it counts as another device."""
