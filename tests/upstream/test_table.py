@@ -66,4 +66,5 @@ def test_every_title_has_its_row() -> None:
         "simple-message-channels": 6,
         "bitfield-rle": 9,
         "dht": 22,
+        "dht-rpc": 9,
     }
