@@ -148,6 +148,20 @@ def test_a_stable_connection_is_taken_up_again_at_once() -> None:
     assert taken(peers, STABLE_S + 1) is candidate
 
 
+@pytest.mark.parametrize("useful", [True, False])
+def test_who_used_a_connection_knows_better_than_its_age(useful: bool) -> None:
+    peers = queue()
+    add(peers)
+    candidate = taken(peers)
+    peers.greeted(candidate, 0.0)
+    candidate.useful = useful
+    lived = 0.0 if useful else STABLE_S
+    peers.ended(candidate, lived)
+    wait = RECONNECT_WAIT_S if useful else RETRY_WAITS_S[0]
+    assert LOW * wait <= candidate.since - lived <= HIGH * wait
+    assert candidate.useful is None
+
+
 def test_a_peer_that_hangs_up_every_time_is_given_up() -> None:
     peers = queue()
     add(peers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -111,6 +112,9 @@ class Connections:
             writer.transport.abort()
             return
         self._stats.accepted += 1
+        # asyncio does this only for sockets that say that they are TCP; accepted ones do not.
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = SwarmConnection(self, reader, writer, address=address)
         loser = self._admission.admit(connection, address[0])
         if loser is not None:
@@ -148,6 +152,8 @@ class Connections:
         if connection.remote_key is not None:
             self._authenticated -= 1
             self._duplicates.closed(connection, connection.remote_key)
+        if connection.candidate is not None:
+            connection.candidate.useful = connection.useful
         for candidate in connection.parked:
             self._queue.unpark(candidate, self._loop.time())
         connection.finish()

@@ -36,6 +36,8 @@ class SwarmConnection:
         since: when it was made, in seconds of the event loop's clock.
         candidate: what was dialled; None if the peer did.
         contested: the peer is expected to close it; see `settled`.
+        useful: for the handler to say. True: the peer is dialled again at once. False: this counts
+            as a failure. None: it does if the connection ended soon.
         parked: addresses of the same peer that rest while this connection lives.
     """
 
@@ -57,6 +59,7 @@ class SwarmConnection:
         self.since = asyncio.get_running_loop().time()
         self.candidate = candidate
         self.contested = False
+        self.useful: bool | None = None
         self.parked: list[Candidate] = []
         self._owner = owner
         self._closed = asyncio.Event()

@@ -40,6 +40,7 @@ class Candidate:
         failures: dials in a row that failed, and connections that ended soon.
         proven: it was connected once. tried: a dial has ended, well or not.
         since: when its state began (connecting and handshake each count).
+        useful: what came of its connection, if somebody judged it; see `PeerQueue.ended`.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class Candidate:
         "state",
         "topics",
         "tried",
+        "useful",
     )
 
     def __init__(self, address: PeerAddress, *, source: Hashable, local: bool) -> None:
@@ -69,6 +71,7 @@ class Candidate:
         self.failures = 0
         self.state = State.FORGOTTEN
         self.since = 0.0
+        self.useful: bool | None = None
 
     @property
     def priority(self) -> int:

@@ -223,9 +223,14 @@ class PeerQueue:
             candidate.proven = True
 
     def ended(self, candidate: Candidate, now: float) -> None:
-        """The dial failed, or the connection is over; it is tried again later."""
+        """The dial failed, or the connection is over; it is tried again later.
+
+        A connection that was useful is taken up again at once, and one that was not counts as a
+        failure; if nobody judged it, its age decides.
+        """
+        useful, candidate.useful = candidate.useful, None
         if candidate.state is State.CONNECTED:
-            if now - candidate.since >= STABLE_S:
+            if now - candidate.since >= STABLE_S if useful is None else useful:
                 self._rest_shortly(candidate, now)
             else:
                 self._rest(candidate, now)
