@@ -24,7 +24,7 @@ from hypermultifeed.discovery.addresses import ID_BYTES, Address, parse_address
 from hypermultifeed.discovery.messages import DATAGRAM_BYTES_MAX
 from hypermultifeed.discovery.node import Dht
 from hypermultifeed.discovery.operations import PeersFound, immutable_key
-from hypermultifeed.discovery.values import SALT_BYTES_MAX, VALUE_BYTES_MAX
+from hypermultifeed.discovery.values import VALUE_BYTES_MAX, signable
 from hypermultifeed.errors import BootstrapError, ClosedError, DiscoveryError
 from hypermultifeed.keys import parse_key
 from hypermultifeed.resolver import is_ipv4, resolve, resolve_all
@@ -299,7 +299,8 @@ class DhtNode:
             DiscoveryError: no node took it.
             ValueError: the value is too large.
         """
-        check_size("value", value, VALUE_BYTES_MAX)
+        if len(value) > VALUE_BYTES_MAX:
+            raise ValueError(f"a value has at most {VALUE_BYTES_MAX} bytes")
         await self._run(lambda now: self._dht.put_immutable(value, now))
         return immutable_key(value)
 
@@ -335,10 +336,10 @@ class DhtNode:
 
         Raises:
             DiscoveryError: no node answered.
-            ValueError: the salt is too large.
+            ValueError: the salt is too large, or ``seq`` is negative.
         """
         wanted = parse_key(public_key)
-        check_size("salt", salt or b"", SALT_BYTES_MAX)
+        signable(b"", seq, salt)  # nothing else can be found
         found = await self._run(lambda now: self._dht.get_mutable(wanted, now, seq=seq, salt=salt))
         return max(found, key=lambda one: one.seq, default=None)
 
@@ -467,9 +468,3 @@ class DhtNode:
 def given(address: tuple[str, int] | None) -> Address | None:
     """An optional argument as an address."""
     return None if address is None else Address(*address)
-
-
-def check_size(what: str, data: bytes, limit: int) -> None:
-    """Refuse what other nodes would refuse."""
-    if len(data) > limit:
-        raise ValueError(f"a {what} has at most {limit} bytes")
