@@ -13,7 +13,6 @@ are told apart: on most networks that is all other mDNS.
 from __future__ import annotations
 
 import re
-from io import BytesIO
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -22,7 +21,6 @@ import dns.name
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
-import dns.rrset
 import dns.wire
 from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.SRV import SRV
@@ -92,11 +90,8 @@ def labels_in(packet: bytes) -> list[bytes]:
 
 def encode_query(label: bytes) -> bytes:
     """Ask who has the topic."""
-    packet = BytesIO()
-    packet.write(_HEADER.pack(0, 0, 1, 0, 0, 0))
-    _topic_name(label).to_wire(packet)
-    packet.write(_QUESTION.pack(dns.rdatatype.SRV, dns.rdataclass.IN))
-    return packet.getvalue()
+    question = _QUESTION.pack(dns.rdatatype.SRV, dns.rdataclass.IN)
+    return _HEADER.pack(0, 0, 1, 0, 0, 0) + _wire(_topic_name(label)) + question
 
 
 def encode_answer(label: bytes, port: int, id_: bytes, asker: str | None = None) -> bytes:
@@ -109,17 +104,26 @@ def encode_answer(label: bytes, port: int, id_: bytes, asker: str | None = None)
         asker: IPv4 address of who asked; None if nobody did.
     """
     name = _topic_name(label)
-    records: list[tuple[dns.name.Name, dns.rdata.Rdata]] = [
-        (name, dns.rdata.from_text("IN", "SRV", f"0 0 {port} {_SENDER}")),
-        (name, TXT(dns.rdataclass.IN, dns.rdatatype.TXT, [b"id=" + id_])),
+    records = [
+        _record(name, dns.rdata.from_text("IN", "SRV", f"0 0 {port} {_SENDER}")),
+        _record(name, TXT(dns.rdataclass.IN, dns.rdatatype.TXT, [b"id=" + id_])),
     ]
     if asker is not None:
-        records.append((_REFERRER, dns.rdata.from_text("IN", "A", asker)))
-    packet = BytesIO()
-    packet.write(_HEADER.pack(0, _ANSWER_FLAGS, 0, len(records), 0, 0))
-    for owner, data in records:
-        dns.rrset.from_rdata(owner, 0, data).to_wire(packet)  # no names are compressed, as in JS
-    return packet.getvalue()
+        records.append(_record(_REFERRER, dns.rdata.from_text("IN", "A", asker)))
+    return _HEADER.pack(0, _ANSWER_FLAGS, 0, len(records), 0, 0) + b"".join(records)
+
+
+def _record(owner: dns.name.Name, data: dns.rdata.Rdata) -> bytes:
+    """A record to be forgotten at once (its time to live is 0), as JavaScript has it."""
+    wire = _wire(data)
+    return _wire(owner) + _RECORD.pack(data.rdtype, data.rdclass, 0, len(wire)) + wire
+
+
+def _wire(part: dns.name.Name | dns.rdata.Rdata) -> bytes:
+    """Its bytes; no name is compressed, as in JavaScript."""
+    wire = part.to_wire()
+    assert wire is not None  # it is if there is a file to write to
+    return wire
 
 
 def _topic_name(label: bytes) -> dns.name.Name:
