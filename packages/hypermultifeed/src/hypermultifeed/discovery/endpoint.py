@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hypermultifeed.discovery import holepunch
-from hypermultifeed.discovery.addresses import ID_BYTES, PORT_MAX, Address, Contact
+from hypermultifeed.discovery.addresses import (
+    ID_BYTES,
+    PORT_MAX,
+    Address,
+    Contact,
+    encode_address,
+)
 from hypermultifeed.discovery.contacts import Contacts
 from hypermultifeed.discovery.kbucket import BUCKET_NODES_MAX, Node
 from hypermultifeed.discovery.messages import Message, MessageType, decode, encode
@@ -162,8 +168,11 @@ class Endpoint:
         """Ask a node something.
 
         Raises:
-            DiscoveryError: too many requests are waiting.
+            DiscoveryError: too many requests are waiting, or the address or that of the referrer
+                is not one of IPv4 with a port.
         """
+        for checked in (address, referrer or address):
+            encode_address(checked)
         request = self._new_request(
             question, address, on_end, traffic, expected_id, referrer, help_early
         )

@@ -110,7 +110,7 @@ class Host(Protocol):
         referrer: Address | None = None,
         help_early: bool = True,
     ) -> Request:
-        """Ask a node something; DiscoveryError if too much is waiting."""
+        """Ask a node something; DiscoveryError if too much waits or nobody can be there."""
 
     def cancel(self, request: Request) -> None:
         """Forget a request."""
@@ -178,10 +178,15 @@ class SingleQuery(Query[T]):
         self, question: Question, address: Address, now: float, referrer: Address | None = None
     ) -> None:
         """Send it."""
-        request = self._host.request(
-            question, address, self._on_end, self.traffic, now, referrer=referrer
-        )
-        self._open[request] = None
+        try:
+            request = self._host.request(
+                question, address, self._on_end, self.traffic, now, referrer=referrer
+            )
+        except DiscoveryError as error:
+            failure = error
+            self._host.soon(lambda _now: self.fail(failure))
+        else:
+            self._open[request] = None
 
     def _on_end(
         self, _request: Request, message: Message | None, sender: Address, _now: float
