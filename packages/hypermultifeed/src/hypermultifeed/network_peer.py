@@ -54,8 +54,6 @@ class NetworkPeer(SessionOwner):
         local: whether it is on a network of ours.
         present: whether it is one of the networker's peers now.
         shook: set when the handshake is over, or the connection.
-        fruitful: whether any feed or multifeed was shared, at any time.
-        coming_back: whether we end this connection to make a new one at once.
     """
 
     def __init__(self, connection: SwarmConnection, stream: ReplicationStream, host: Host) -> None:
@@ -66,9 +64,9 @@ class NetworkPeer(SessionOwner):
         self.local = connection.local
         self.present = False
         self.shook = asyncio.Event()
-        self.fruitful = False
-        self.coming_back = False
         self._host = host
+        self._shared = False
+        self._coming_back = False
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()
         self._sample = _Sample(self._since, 0, 0)
@@ -115,6 +113,18 @@ class NetworkPeer(SessionOwner):
             sent_per_s=(stats.bytes_sent - last.sent) / seconds,
         )
 
+    @property
+    def verdict(self) -> bool | None:
+        """What the swarm is to make of the end of this connection: see `SwarmConnection.useful`.
+
+        A JavaScript peer that misses a multifeed here ends its connection every 10 s. As long as
+        anything else was shared, we are back at once; where nothing was, we stay away for longer
+        and longer.
+        """
+        if self._coming_back:
+            return True
+        return None if self._shared or not self.present else False
+
     def close_channels(self, discovery_keys: Iterable[bytes]) -> None:
         """Stop replicating these."""
         session = self.stream.session
@@ -125,17 +135,16 @@ class NetworkPeer(SessionOwner):
 
     def come_back(self) -> None:
         """End this connection; another one begins with a clean sheet."""
-        if not self.coming_back:
-            self.coming_back = True
+        if not self._coming_back:
+            self._coming_back = True
             self._host.spawn(self.stream.close())
 
     # --- the session's events
 
     def on_handshake(self) -> None:
         """Who is there is proven; the muxes have to be attached before its first Open is read."""
-        key = self.remote_public_key
-        if not self.connection.identify(self.stream.public_key, key):
-            self.stream.destroy()
+        if not self.connection.identify(self.stream.public_key, self.remote_public_key):
+            self._host.spawn(self.stream.close())  # the peer, too, is to learn who we are
         elif self.connection.contested:
             self._host.spawn(self._settle())
         else:
@@ -158,7 +167,7 @@ class NetworkPeer(SessionOwner):
 
     def on_paired(self, discovery_key: bytes) -> None:
         """Both know that key."""
-        self.fruitful = True
+        self._shared = True
         self._note_opened(discovery_key)
         self._parked.pop(discovery_key, None)
 

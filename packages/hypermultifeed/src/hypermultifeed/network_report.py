@@ -14,6 +14,9 @@ class TopicStatus:
         key: the root key or the core's key it was joined by; None if only the topic was given.
         announce, lookup: what was asked for.
         flushed: whether everybody who was found at first has been tried.
+        rounds: how often the DHT was asked.
+        error: why it did not answer the last time; None if it did.
+        found: peers known for it, connected or not.
         feeds: how many the multifeed has that was joined; None for any other topic.
         peers: connected peers that share it.
     """
@@ -23,6 +26,9 @@ class TopicStatus:
     announce: bool
     lookup: bool
     flushed: bool
+    rounds: int
+    error: str | None
+    found: int
     feeds: int | None
     peers: int
 
@@ -76,6 +82,33 @@ class FailedConnection:
 
 
 @dataclass(frozen=True, slots=True)
+class DhtStatus:
+    """Our part in the DHT.
+
+    Attributes:
+        nodes: how many we know.
+        public_address: host and port as others see us; port 0 if they see different ones; None
+            while we have not heard enough.
+        ephemeral: whether we only ask, and keep nothing for others.
+    """
+
+    nodes: int
+    public_address: tuple[str, int] | None
+    ephemeral: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LanStatus:
+    """Our part in the local network.
+
+    Attributes:
+        interfaces: names of those in use.
+    """
+
+    interfaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkReport:
     """Everything at one moment.
 
@@ -84,7 +117,9 @@ class NetworkReport:
         addresses: where we listen, host and port each.
         topics: in the order they were joined.
         peers: in the order they came.
+        dialling: dials and handshakes of ours that are under way.
         failures: the latest failed connections, oldest first.
+        dht, lan: None where they are off.
         bytes_received, bytes_sent: with all peers, also those that have left.
     """
 
@@ -92,6 +127,9 @@ class NetworkReport:
     addresses: tuple[tuple[str, int], ...]
     topics: tuple[TopicStatus, ...]
     peers: tuple[PeerStatus, ...]
+    dialling: int
     failures: tuple[FailedConnection, ...]
+    dht: DhtStatus | None
+    lan: LanStatus | None
     bytes_received: int
     bytes_sent: int

@@ -21,17 +21,24 @@ from hypermultifeed.events import Publisher, Subscription
 from hypermultifeed.keys import NoiseKeyPair, discovery_key, parse_key
 from hypermultifeed.network_extensions import NetworkExtension, NetworkExtensions
 from hypermultifeed.network_peer import NetworkPeer
-from hypermultifeed.network_report import FailedConnection, NetworkReport, TopicStatus
+from hypermultifeed.network_report import (
+    DhtStatus,
+    FailedConnection,
+    LanStatus,
+    NetworkReport,
+    TopicStatus,
+)
 from hypermultifeed.stream import ReplicationStream
 from hypermultifeed.swarm import CONNECTIONS_MAX, Swarm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from types import TracebackType
 
     from hypermultifeed.codecs import Codec
     from hypermultifeed.corestore import Corestore
     from hypermultifeed.multifeed import Multifeed
+    from hypermultifeed.swarm import TopicStatus as Search
     from hypermultifeed.swarm_connection import SwarmConnection
 
 STREAM_TIMEOUT_S: Final = 20.0
@@ -226,8 +233,10 @@ class Networker:
             upload, download, user_data: as in `Multifeed.replicate`.
 
         Raises:
+            ValueError: neither announce nor lookup.
             ClosedError: this networker, or the multifeed, is closed.
         """
+        _check_wishes(announce, lookup)
         await multifeed.ready()
         await self.open()
         state = self._state(multifeed.discovery_key)
@@ -251,6 +260,7 @@ class Networker:
             ClosedError: this networker is closed.
         """
         raw = parse_key(key)
+        _check_wishes(announce, lookup)
         await self.open()
         state = self._state(discovery_key(raw))
         state.key = raw
@@ -309,11 +319,12 @@ class Networker:
     def status(self, topic: bytes | str) -> TopicStatus | None:
         """What is known about a joined topic; None for any other."""
         state = self._topics.get(parse_key(topic))
-        return None if state is None else self._status(state)
+        return None if state is None else self._status(state, self._swarm.status())
 
     def statuses(self) -> list[TopicStatus]:
         """The same for all topics, in the order they were joined."""
-        return [self._status(state) for state in self._topics.values()]
+        searches = self._swarm.status()
+        return [self._status(state, searches) for state in self._topics.values()]
 
     def add_peer(self, host: str, port: int) -> None:
         """Dial a peer, and again whenever the connection is lost; no discovery is needed.
@@ -341,6 +352,11 @@ class Networker:
     def peers(self) -> list[NetworkPeer]:
         """Connected peers, in the order they came; several may have one key (see `Swarm`)."""
         return [peer for peer in self._connections if peer.present]
+
+    @property
+    def dialling(self) -> int:
+        """Peers that are being dialled now, up to the end of the handshake."""
+        return self._swarm.dialling
 
     def events(self) -> Subscription[PeerJoined | PeerLeft]:
         """Return a subscription to peers that come and go from now on."""
@@ -376,7 +392,10 @@ class Networker:
             addresses=tuple(self.addresses),
             topics=tuple(self.statuses()),
             peers=tuple(peer.status(now) for peer in self.peers),
+            dialling=self._swarm.dialling,
             failures=tuple(_describe(failure, now) for failure in self._failures),
+            dht=self._dht_status(),
+            lan=self._lan_status(),
             bytes_received=self._received + sum(one.bytes_received for one in stats),
             bytes_sent=self._sent + sum(one.bytes_sent for one in stats),
         )
@@ -431,6 +450,7 @@ class Networker:
         except (HypermultifeedError, OSError) as error:
             self._failures.append(_Failure(peer, error, asyncio.get_running_loop().time()))
         finally:
+            connection.useful = peer.verdict
             self._part(peer)
 
     def _part(self, peer: NetworkPeer) -> None:
@@ -450,8 +470,6 @@ class Networker:
         return state
 
     async def _configure(self, state: _Topic, *, announce: bool, lookup: bool) -> None:
-        if not (announce or lookup):
-            raise ValueError("announce, lookup, or both")
         state.announce, state.lookup = announce, lookup
         await self._swarm.join(state.topic, announce=announce, lookup=lookup)
         if state.task is None:
@@ -511,16 +529,36 @@ class Networker:
         multis = (state.multi for state in self._topics.values() if state.multi is not None)
         return wanted in self._topics or any(m.feed_by_discovery_key(wanted) for m in multis)
 
-    def _status(self, state: _Topic) -> TopicStatus:
+    def _dht_status(self) -> DhtStatus | None:
+        node = self._swarm.dht
+        if node is None:
+            return None
+        return DhtStatus(len(node.nodes), node.public_address, node.ephemeral)
+
+    def _lan_status(self) -> LanStatus | None:
+        lan = self._swarm.lan
+        return None if lan is None else LanStatus(tuple(one.name for one in lan.interfaces))
+
+    def _status(self, state: _Topic, searches: Mapping[bytes, Search]) -> TopicStatus:
+        search = searches.get(state.topic)
+        error = None if search is None else search.error
         return TopicStatus(
             topic=state.topic,
             key=state.key,
             announce=state.announce,
             lookup=state.lookup,
             flushed=state.flushed.done() and state.flushed.result(),
+            rounds=0 if search is None else search.rounds,
+            error=None if error is None else str(error),
+            found=0 if search is None else search.candidates,
             feeds=None if state.multi is None else len(state.multi.feeds()),
             peers=sum(state.topic in peer.topics for peer in self.peers),
         )
+
+
+def _check_wishes(announce: bool, lookup: bool) -> None:
+    if not (announce or lookup):
+        raise ValueError("join a topic to announce, to look up, or both")
 
 
 def _describe(failure: _Failure, now: float) -> FailedConnection:
