@@ -79,9 +79,12 @@ serve({
     return { port: swarm.address().port, publicKey: hex(networker.keyPair.publicKey) }
   },
 
-  // A multifeed on the store; it is not shared yet.
-  async open ({ multifeed: name = 'm', rootKey, valueEncoding = 'json' }) {
-    const multi = multifeed(store, { rootKey: bytes(rootKey), valueEncoding })
+  // A multifeed on the store; it is not shared yet. `timeout`: milliseconds that a peer may take to open
+  // the root key's channel; false: for ever.
+  async open ({ multifeed: name = 'm', rootKey, valueEncoding = 'json', timeout }) {
+    const options = { rootKey: bytes(rootKey), valueEncoding }
+    if (timeout !== undefined) options.timeout = timeout
+    const multi = multifeed(store, options)
     multi.on('feed', (feed, feedName) => {
       feed.ready(() => emit('feed', { multifeed: name, name: feedName, key: hex(feed.key), at: Date.now() }))
     })
@@ -110,9 +113,8 @@ serve({
     return { feeds: multi.feeds().length, blocks: here() }
   },
 
-  // `timeout`: milliseconds that a peer may take to open the root key's channel; false: for ever.
   async swarm (args) {
-    multis.swarm(multifeedOf(args), args.timeout === undefined ? {} : { timeout: args.timeout })
+    multis.swarm(multifeedOf(args))
     await new Promise(resolve => setImmediate(resolve))
   },
 
@@ -128,6 +130,10 @@ serve({
 
   async configure ({ topic, options = {} }) {
     await networker.configure(bytes(topic), options)
+  },
+
+  async flushed ({ topic }) {
+    while (!networker.flushed(topic)) await new Promise(resolve => networker.once('flushed', resolve))
   },
 
   status: ({ topic }) => ({
@@ -167,6 +173,8 @@ serve({
   networkBroadcast ({ name, message }) {
     lookUp(extensions, name, 'extension').broadcast(decodeValue(message))
   },
+
+  timePasses: ({ ms }) => new Promise(resolve => setTimeout(resolve, ms)),
 
   disconnect () {
     for (const stream of networker.streams) stream.destroy()

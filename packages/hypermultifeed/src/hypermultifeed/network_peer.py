@@ -20,6 +20,10 @@ multifeed that is refused never starts on that stream, and gives up its stream a
 then a multifeed that is joined here can still answer it. The price: a JavaScript core that asks
 what its peers have, and of which we know nothing, waits that much longer for our no."""
 
+USEFUL_S: Final = 1.0
+"""A connection over which something was shared, and that lived so long, is made again at once when
+it ends. One that always ends sooner is made again less and less often."""
+
 OPENED_MAX: Final = 4096
 """Discovery keys that one peer has opened, and that are remembered: JavaScript opens those of its
 multifeeds first."""
@@ -121,9 +125,10 @@ class NetworkPeer(SessionOwner):
         anything else was shared, we are back at once; where nothing was, we stay away for longer
         and longer.
         """
-        if self._coming_back:
-            return True
-        return None if self._shared or not self.present else False
+        if not self.present:
+            return None
+        lived_s = self._loop.time() - self._since
+        return self._coming_back or (self._shared and lived_s >= USEFUL_S)
 
     def close_channels(self, discovery_keys: Iterable[bytes]) -> None:
         """Stop replicating these."""
