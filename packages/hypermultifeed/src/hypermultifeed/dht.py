@@ -47,7 +47,7 @@ DEFAULT_BOOTSTRAP: Final = (
 )
 """The nodes that the old public network began with; nobody promises that they still answer."""
 
-RESOLVE_AGAIN_S: Final = 40.0
+RESOLVE_AGAIN_S: Final = 30.0
 """How often names are resolved again while no node is known."""
 
 UTP_VERSION: Final = 1
@@ -417,18 +417,20 @@ class DhtNode:
         return results
 
     async def _bootstrap(self) -> None:
-        """Look for nodes; as long as there are none, resolve the names again and again."""
-        while True:
-            if not all(is_ipv4(host) for host, _ in self._names):
-                self._dht.bootstrap = tuple(await resolve_all(self._names))
-            self._begin_early()
-            with suppress(DiscoveryError):
-                await self._run(self._dht.start)
-                self._reached = bool(self._dht.bootstrap)
-            self._tried.set()
+        """Look for nodes. The core looks again as long as there are none; names may change."""
+        named = not all(is_ipv4(host) for host, _ in self._names)
+        if named:
+            self._dht.bootstrap = tuple(await resolve_all(self._names))
+        self._begin_early()
+        with suppress(DiscoveryError):
+            await self._run(self._dht.start)
+            self._reached = bool(self._dht.bootstrap)
+        self._tried.set()
+        while named:
             await asyncio.sleep(RESOLVE_AGAIN_S)
-            while len(self._dht) or not self._names:  # noqa: ASYNC110 - nodes come and go unsaid
-                await asyncio.sleep(RESOLVE_AGAIN_S)
+            if not len(self._dht):
+                addresses = await resolve_all(self._names)
+                self._dht.bootstrap = tuple(addresses) or self._dht.bootstrap
 
     def _begin_early(self) -> None:
         """Begin what was asked for before it was known whom to ask."""
