@@ -196,17 +196,3 @@ async def _reach(stack: AsyncExitStack, path: Path, root_key: str | None) -> Fol
     if root_key is not None and parsed_key(root_key) != key:
         raise click.ClickException(f"{path} is open with another multifeed's key")
     return AskedFolder(holder, key)
-
-
-async def ask_holder(folder: Path, verb: str) -> dict[str, Any]:
-    """Ask the running command something about itself.
-
-    Raises:
-        click.ClickException: none is running.
-    """
-    async with asked(folder) as holder:
-        if holder is None:
-            raise click.ClickException(
-                f"no command has {folder} open; `hypermultifeed share` starts one"
-            )
-        return await holder.ask(verb)

@@ -15,7 +15,7 @@ from hypermultifeed.cli.asking import reached
 from hypermultifeed.cli.control import is_answered
 from hypermultifeed.cli.folder import LocalFolder, selected
 from hypermultifeed.cli.local import json_option
-from hypermultifeed.cli.network import dialled, parsed_address
+from hypermultifeed.cli.network_options import only_these_peers, parsed_addresses
 from hypermultifeed.cli.running import (
     counted,
     opened,
@@ -24,6 +24,7 @@ from hypermultifeed.cli.running import (
     say,
     say_json,
 )
+from hypermultifeed.cli.session import connected
 from hypermultifeed.errors import StorageLockedError
 
 if TYPE_CHECKING:
@@ -198,11 +199,13 @@ def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is appended, until Ctrl-C.")
 @click.option(
-    "--connect",
-    "address",
+    "-p",
+    "--peer",
+    "addresses",
     metavar="HOST:PORT",
-    callback=parsed_address,
-    help="With --follow: get what is new from this peer.",
+    multiple=True,
+    callback=parsed_addresses,
+    help="With --follow: get what is new from this peer; may be repeated.",
 )
 @label_option
 @json_option
@@ -212,23 +215,32 @@ def tail(
     feed: str | None,
     last: int,
     follow: bool,
-    address: tuple[str, int] | None,
+    addresses: list[tuple[str, int]],
     label: bool,
     as_json: bool,
 ) -> None:
     """Print the last blocks of FEED, or of each feed.
 
-    With --follow it looks for what other processes append to the folder; it has the folder open
-    for moments only. With --connect it keeps the folder open and follows a peer.
+    With --follow it looks for what other processes append to the folder, and what a `share` on
+    it brings; it has the folder open for moments only. With --peer it keeps the folder open and
+    follows that peer.
     """
-    if address and not follow:
-        raise click.UsageError("--connect needs --follow")
+    if addresses and not follow:
+        raise click.UsageError("--peer needs --follow")
+    network = only_these_peers(addresses)
     tailed = Tail(Printer(as_json=as_json, label=label), feed, last)
 
     async def work() -> None:
-        if address:
-            async with opened(context) as here, dialled(here.multi, address, live=True):
-                await tailed.follow(here)
+        if addresses:
+            folder_path = Path(context.obj[0])
+            async with (
+                opened(context) as here,
+                connected("tail", here, folder_path, network) as session,
+                asyncio.TaskGroup() as group,
+            ):
+                following = group.create_task(tailed.follow(here))
+                await session.stopped.wait()
+                following.cancel()
             return
         async with reached(context) as folder:
             await tailed.print_new(folder)

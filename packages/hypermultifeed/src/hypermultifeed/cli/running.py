@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import re
 import socket
@@ -19,6 +20,7 @@ from hypermultifeed.errors import (
     BlockTooLargeError,
     CapabilityError,
     CorruptStorageError,
+    DiscoveryError,
     FeedError,
     HypermultifeedError,
     NotWritableError,
@@ -52,6 +54,7 @@ EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (StorageError, 3),
     (FeedError, 6),
     (ReplicationError, 7),
+    (DiscoveryError, 7),
     (HypermultifeedError, 1),
     (ConnectionError, 7),
     (OSError, 1),
@@ -71,6 +74,12 @@ ADVICE: Final[tuple[tuple[type[Exception], str], ...]] = (
     (socket.gaierror, "is the address right?"),
     (TimeoutError, "is the address right, and the peer awake?"),
 )
+
+ERRNO_ADVICE: Final = {
+    errno.EADDRINUSE: "another program has that port; choose another with --port, or 0 for any",
+    errno.EADDRNOTAVAIL: "this machine has no such address; see --host",
+    errno.ENETUNREACH: "is there a network?",
+}
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 """Where remarks and progress go."""
@@ -123,6 +132,8 @@ def describe(error: BaseException) -> str:
         text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     said = cause if isinstance(error, UnreachableError) else error
     advice = next((said_so for kind, said_so in ADVICE if isinstance(said, kind)), None)
+    if advice is None and isinstance(said, OSError):
+        advice = ERRNO_ADVICE.get(said.errno or 0)
     return f"{text}; {advice}" if advice else text
 
 
@@ -206,10 +217,10 @@ async def opening_as(folder: Path, key: bytes) -> AsyncIterator[Opened]:
         await here.multi.close()
 
 
-async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again for a while when another process has the folder."""
+async def patiently(attempt: Callable[[], Awaitable[T]], patience_s: float | None = None) -> T:
+    """Try again for a while, 3 s unless told otherwise, when another process has the folder."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + LOCK_PATIENCE_S
+    deadline = loop.time() + (LOCK_PATIENCE_S if patience_s is None else patience_s)
     while True:
         try:
             return await attempt()
