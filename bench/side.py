@@ -15,14 +15,18 @@ import pstats
 import re
 import sys
 import time
+from asyncio.subprocess import PIPE
 from collections import Counter
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hypermultifeed import Hypercore, Multifeed, link
+from hypermultifeed.dht import DhtNode
+from hypermultifeed.networker import Networker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from types import CodeType, FrameType
 
     from hypermultifeed import ReplicationStream
@@ -174,6 +178,60 @@ async def many(
         }
 
 
+def networker(multi: Multifeed, bootstrap: str, *, mdns: bool) -> Networker:
+    return Networker(multi.corestore, bootstrap=[bootstrap], mdns=mdns, allow_loopback=True)
+
+
+async def share(source: str, *, mdns: bool, **_: Any) -> dict[str, float]:
+    """A peer that is there already, with a DHT of one node, until the input ends."""
+    async with (
+        await DhtNode.listen("127.0.0.1") as node,
+        Multifeed(source, key=ROOT_KEY, durability="relaxed") as multi,
+        networker(multi, str(node.address), mdns=mdns) as network,
+    ):
+        await network.swarm(multi)
+        await network.flushed(multi.discovery_key)
+        print(json.dumps({"bootstrap": str(node.address)}), flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+    return {}
+
+
+@asynccontextmanager
+async def sharing(**arguments: object) -> AsyncIterator[str]:
+    """Another process that shares; gives the address of its DHT node."""
+    command = [sys.executable, __file__, "share", json.dumps(arguments)]
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield json.loads(await process.stdout.readline())["bootstrap"]
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def clone(source: str, folder: str, feeds: int, *, mdns: bool, **_: Any) -> dict[str, float]:
+    """An empty peer that knows the key: from joining to the first block, and to all of them."""
+    took: list[float] = []
+
+    async def first_block(feed: Hypercore) -> None:
+        await feed.get(0)
+        took.append(time.perf_counter() - start)
+
+    async with sharing(source=source, mdns=mdns) as bootstrap:
+        start = time.perf_counter()
+        async with (
+            Multifeed(folder, key=ROOT_KEY, durability="relaxed") as multi,
+            networker(multi, bootstrap, mdns=mdns) as network,
+            asyncio.TaskGroup() as gets,
+        ):
+            with multi.events() as added:
+                await network.swarm(multi)
+                for _number in range(feeds):
+                    gets.create_task(first_block((await anext(added)).feed))
+    return {"seconds": took[0], "all_seconds": took[-1]}
+
+
 MEASURES: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
     "prepare": prepare,
     "batch": batch,
@@ -183,6 +241,8 @@ MEASURES: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
     "workload": workload,
     "prepareMany": prepare_many,
     "many": many,
+    "share": share,
+    "clone": clone,
 }
 
 

@@ -22,8 +22,8 @@ function ready (node) {
   return new Promise(resolve => node.ready(resolve))
 }
 
-async function start ({ node: name = 'n', bootstrap = [], ephemeral = false, host = '127.0.0.1', port = 0, id }) {
-  const node = dht({ bootstrap, ephemeral, id: bytes(id) })
+async function start ({ node: name = 'n', bootstrap = [], ephemeral = false, host = '127.0.0.1', port = 0, nodeId }) {
+  const node = dht({ bootstrap, ephemeral, id: bytes(nodeId) })
   nodes.set(name, node)
   node.warnings = 0
   node.on('warning', () => node.warnings++)
@@ -155,7 +155,7 @@ serve({
     return { values: results.map(({ value }) => hex(value)), warnings }
   },
 
-  ping: async args => call(nodeOf(args), 'ping', { host: args.host, port: args.port, id: bytes(args.id) }),
+  ping: async args => call(nodeOf(args), 'ping', { host: args.host, port: args.port, id: bytes(args.nodeId) }),
 
   async holepunch (args) {
     await call(nodeOf(args), 'holepunch', { ...args.peer, referrer: args.referrer })

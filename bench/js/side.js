@@ -3,13 +3,16 @@
 // The JavaScript half of the benchmarks: node side.js MEASURE '{"folder": ..., "count": ..., ...}'
 // prints one JSON object: seconds by name, and the peak resident memory of this process.
 
+const childProcess = require('child_process')
 const fs = require('fs')
 const net = require('net')
 const path = require('path')
+const readline = require('readline')
 
 const modules = path.join(__dirname, '..', '..', 'interop', 'node_modules')
 const hypercore = require(path.join(modules, 'hypercore'))
 const multifeed = require(path.join(modules, 'hypermultifeed'))
+const ROOT_KEY = '11'.repeat(32)
 
 function call (object, method, ...args) {
   return new Promise((resolve, reject) => {
@@ -143,7 +146,7 @@ const measures = {
   },
 
   async prepareMany ({ folder, feeds }) {
-    const multi = multifeed(folder, { rootKey: '11'.repeat(32) })
+    const multi = multifeed(folder, { rootKey: ROOT_KEY })
     await call(multi, 'ready')
     for (let i = 0; i < feeds; i++) {
       const writer = await call(multi, 'writer', 'w' + i)
@@ -155,14 +158,14 @@ const measures = {
 
   // Opens a multifeed of many feeds, then another process's worth of empty one, and joins them.
   async many ({ source, folder, feeds, tcp }) {
-    const from = multifeed(source, { rootKey: '11'.repeat(32) })
+    const from = multifeed(source, { rootKey: ROOT_KEY })
     const open = await timed(async () => {
       await call(from, 'ready')
       await Promise.all(from.feeds().map(feed => call(feed, 'ready')))
     })
     if (from.feeds().length !== feeds) throw new Error('feeds are missing')
     const opened = peakBytes()
-    const to = multifeed(folder, { rootKey: '11'.repeat(32) })
+    const to = multifeed(folder, { rootKey: ROOT_KEY })
     await call(to, 'ready')
     let finish = null
     const replicate = await timed(async () => {
@@ -179,6 +182,69 @@ const measures = {
     })
     finish()
     return { seconds: open, replicate_seconds: replicate, opened_bytes: opened }
+  },
+
+  // A peer that is there already, with a DHT of one node, until the input ends.
+  async share ({ source, mdns }) {
+    const { dht, networker } = swarming(mdns)
+    const node = dht({ bootstrap: [], ephemeral: false })
+    await new Promise(resolve => node.listen(0, resolve))
+    const bootstrap = '127.0.0.1:' + node.address().port
+    const multi = multifeed(source, { rootKey: ROOT_KEY })
+    await call(multi, 'ready')
+    const swarm = networker(multi, bootstrap)
+    await swarm.networker.configure(multi.discoveryKey, { announce: true, lookup: true })
+    swarm.swarm(multi)
+    process.stdout.write(JSON.stringify({ bootstrap }) + '\n')
+    await new Promise(resolve => process.stdin.on('end', resolve).resume())
+    return {}
+  },
+
+  // An empty peer that knows the key: from joining to the first block, and to all of them.
+  async clone ({ source, folder, feeds, mdns }) {
+    const { networker } = swarming(mdns)
+    const sharing = childProcess.spawn(process.execPath, [__filename, 'share', JSON.stringify({ source, mdns })], {
+      stdio: ['pipe', 'pipe', 'inherit']
+    })
+    const { bootstrap } = JSON.parse(await new Promise(resolve => {
+      readline.createInterface({ input: sharing.stdout }).once('line', resolve)
+    }))
+    let first = null
+    const all = await timed(async () => {
+      const start = process.hrtime.bigint()
+      const multi = multifeed(folder, { rootKey: ROOT_KEY })
+      await call(multi, 'ready')
+      let missing = feeds
+      await new Promise((resolve, reject) => {
+        multi.on('feed', feed => feed.get(0, error => {
+          if (error) return reject(error)
+          if (first === null) first = Number(process.hrtime.bigint() - start) / 1e9
+          if (!--missing) resolve()
+        }))
+        networker(multi, bootstrap).swarm(multi)
+      })
+    })
+    sharing.stdin.end()
+    return { seconds: first, all_seconds: all }
+  }
+}
+
+// What a peer needs to be found. mDNS has no switch in these packages; where it shall be off, it
+// is replaced by one that never hears anything.
+function swarming (mdns) {
+  if (!mdns) {
+    const { EventEmitter } = require('events')
+    const silent = () => Object.assign(new EventEmitter(), { query () {}, response () {}, destroy () {} })
+    const file = require.resolve(path.join(modules, 'multicast-dns'))
+    require.cache[file] = { id: file, filename: file, loaded: true, exports: silent }
+  }
+  const dht = require(path.join(modules, '@hyperswarm/dht'))
+  const Networker = require(path.join(modules, '@corestore/networker'))
+  const MultifeedNetworker = require(path.join(modules, 'hypermultifeed', 'networker'))
+  return {
+    dht,
+    networker: (multi, bootstrap) =>
+      new MultifeedNetworker(new Networker(multi._corestore, { bootstrap: [bootstrap] }))
   }
 }
 

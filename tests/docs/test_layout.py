@@ -12,7 +12,11 @@ from .repository import APPLICATION, LIBRARY, ROOT, module_name, modules
 if TYPE_CHECKING:
     from pathlib import Path
 
-DECLARATIONS = {"hypermultifeed.encoding.node", "hypermultifeed.feed.files"}
+DECLARATIONS = {
+    "hypermultifeed.encoding.node",
+    "hypermultifeed.feed.files",
+    "hypermultifeed.network_report",
+}
 """Modules that only declare a shape; there is nothing in them that could be wrong."""
 
 SOURCES = [file for file in modules(LIBRARY) + modules(APPLICATION) if file.stem[0] != "_"]

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import functools
+import inspect
 import shutil
 import subprocess
 import sys
@@ -102,30 +103,35 @@ def why_no_namespace() -> str | None:
 
 def in_namespace(
     *, loopback_source: str | None = None
-) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., None]]:
-    """Run an asynchronous test in a new network namespace (see the module).
+) -> Callable[[Callable[..., Awaitable[None] | None]], Callable[..., None]]:
+    """Run a test in a new network namespace (see the module).
+
+    If it is asynchronous, on an event loop of its own; a decorator below may bring another.
 
     Args:
         loopback_source: the address that connections over loopback come from, instead of
             127.0.0.1, which JavaScript's networker ignores; for instance ``127.0.0.2``.
     """
 
-    def decorate(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    def decorate(test: Callable[..., Awaitable[None] | None]) -> Callable[..., None]:
         @functools.wraps(test)
         def run(*arguments: object, **named: object) -> None:
             if (reason := why_no_namespace()) is not None:
                 pytest.skip(reason)
 
-            async def bounded() -> None:
-                async with asyncio.timeout(TEST_S):
-                    await test(*arguments, **named)
-
             def inside() -> None:
                 _enter(loopback_source)
-                asyncio.run(bounded())
+                outcome = test(*arguments, **named)
+                if inspect.isawaitable(outcome):
+                    asyncio.run(_bounded(outcome))
 
             _in_thread(inside)
 
         return run
 
     return decorate
+
+
+async def _bounded(outcome: Awaitable[None]) -> None:
+    async with asyncio.timeout(TEST_S):
+        await outcome

@@ -84,6 +84,44 @@ def test_all_copies_get_equal_though_links_come_and_go(seed: int) -> None:
     flapping(seed)
 
 
+SUSPENDED_S = 8 * 3600.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_clock_that_jumps_ahead_costs_a_reconnection_at_most(seed: int) -> None:
+    """As of a laptop that slept: what was under way comes late, every timer fires at once."""
+    network = Network(seed)
+    writer, readers = mesh(network, 3)
+    total = write(network, writer, 10, seconds=20.0)
+    pairs = [link.nodes for link in network.links]
+
+    def redial() -> None:
+        up = [link.nodes for link in network.links if link.up]
+        for pair in pairs:
+            if pair not in up:
+                network.connect(*pair)
+        network.after(5.0, redial)
+
+    def suspend() -> None:
+        network.now += SUSPENDED_S
+
+    redial()
+    for _ in range(3):
+        network.after(network.random.uniform(0.0, 20.0), suspend)
+    network.run(
+        lambda: (
+            network.now > 3 * SUSPENDED_S + 40.0
+            and all(node.stored() == total for node in network.nodes)
+        ),
+        limit=3 * SUSPENDED_S + 60.0,
+    )
+    check(writer, readers)
+    assert len(network.links) <= 4 * len(pairs)
+    duplicates = sum(node.sync.stats.duplicate_blocks for node in readers)
+    assert duplicates <= 0.2 * total * len(readers)
+    assert network.scheduled < 40_000  # nothing is made up for each interval that passed
+
+
 def test_the_same_seed_gives_the_same_trace() -> None:
     assert flapping(1) == flapping(1)
     assert flapping(1) != flapping(2)

@@ -76,6 +76,14 @@ class Owner(SessionOwner):
         self.errors: list[Exception] = []
         self.handshakes = 0
         self.closed: list[Exception | None] = []
+        self.paired: list[bytes] = []
+        self.refused: list[bytes] = []
+
+    def on_paired(self, discovery_key: bytes) -> None:
+        self.paired.append(discovery_key)
+
+    def on_refused(self, discovery_key: bytes) -> None:
+        self.refused.append(discovery_key)
 
     def on_handshake(self) -> None:
         self.handshakes += 1
@@ -224,6 +232,28 @@ def test_an_open_that_nobody_claims_is_refused_and_can_be_repeated() -> None:
     a.open(KEY, second)
     pump(a, b)
     assert second.calls == right.calls == ["open"]
+
+
+def test_owners_are_told_which_channels_pair_and_which_are_refused() -> None:
+    a, b = pair()
+    ours, theirs, unasked = Owner(), Owner(), Owner()
+    unasked.is_asked = False
+    for session, owner in ((a, ours), (b, theirs), (a, unasked)):
+        session.attach(owner)
+    a.open(KEY, Recorder())
+    pump(a, b)
+    assert (ours.refused, ours.paired) == ([discovery_key(KEY)], [])
+    assert (theirs.refused, theirs.paired) == ([], [])
+    for session in (a, b):
+        session.open(KEY, Recorder())
+    pump(a, b)
+    assert ours.paired == theirs.paired == [discovery_key(KEY)]
+    channel = a.channel(discovery_key(KEY))
+    assert channel is not None
+    channel.close()  # one that was paired is not refused by its end
+    pump(a, b)
+    assert theirs.refused == []
+    assert (unasked.refused, unasked.paired) == ([], [])
 
 
 def test_one_claim_among_owners_is_enough_and_idle_channels_open_later() -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from hypermultifeed.cli import main
 from hypermultifeed.cli import running as cli_running
-from hypermultifeed.cli.network import parsed_address
+from hypermultifeed.cli.network_options import parsed_address
 from hypermultifeed.errors import StorageLockedError
 from hypermultifeed.storage import files
 
@@ -163,6 +163,17 @@ def test_without_a_multifeed_every_verb_says_how_to_make_one(run: Run, verb: str
     assert not Path("multifeed").exists()
 
 
+@pytest.mark.parametrize("verb", ["peers", "network", "stop"])
+def test_without_a_running_command_there_is_nothing_to_tell(run: Run, verb: str) -> None:
+    run("create")
+    assert "hypermultifeed share" in run(verb, code=1).stderr
+
+
+def test_a_writer_that_cannot_be_called_so(run: Run) -> None:
+    run("create")
+    assert "1 to 1024 bytes" in run("append", "--writer", "", code=1).stderr
+
+
 def test_a_folder_that_holds_a_multifeed_is_not_made_again(run: Run) -> None:
     run("create")
     assert "holds a multifeed already" in run("create", code=1).output
@@ -224,7 +235,7 @@ def test_tail_shows_the_last_blocks(run: Run) -> None:
 
 
 def test_tail_from_a_peer_needs_follow(run: Run) -> None:
-    assert "--connect needs --follow" in run("tail", "--connect", "a:1", code=2).output
+    assert "--peer needs --follow" in run("tail", "--peer", "a:1", code=2).output
 
 
 def test_text_from_others_cannot_steer_the_terminal() -> None:
@@ -254,6 +265,6 @@ def test_every_verb_has_help_with_its_options(run: Run, verb: str) -> None:
 
 def test_help_shows_examples_and_exit_codes(run: Run) -> None:
     shown = run("--help").stdout
-    assert "hypermultifeed clone HOST:4711 KEY copy" in shown
+    assert "hypermultifeed clone KEY copy" in shown
     assert "130 Ctrl-C" in shown
     assert run("--version").stdout.startswith("main, version 0.")

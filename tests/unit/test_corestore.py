@@ -260,6 +260,44 @@ async def test_list_of_a_multifeed_is_never_offered_or_given(tmp_path: Path) -> 
             assert right.stats.refused == 0
 
 
+async def test_core_whose_name_marks_it_private_is_never_offered() -> None:
+    async with Corestore(memory()) as ours, Corestore(memory()) as theirs:
+        left, right = ours.replicate(True), theirs.replicate(False)  # noqa: FBT003
+        joined = asyncio.create_task(link(left, right))
+        await left.opened()
+        private = await ours.get(name="x:@multifeed:persist")  # by name, not through a multifeed
+        again = ours.replicate(True)  # noqa: FBT003
+        for stream in (left, again):
+            assert not stream.session.opened(private.discovery_key)
+        await left.close()
+        await joined
+
+
+async def test_cores_that_are_not_to_be_shared_are_not() -> None:
+    async with Corestore(memory()) as ours, Corestore(memory()) as theirs:
+        shown, hidden = [await ours.get(name=name) for name in ("shown", "hidden")]
+        for core in (shown, hidden):
+            await core.append(b"x")
+        copies = [await theirs.get(core.key) for core in (shown, hidden)]
+        left = ours.replicate(True, live=False, share=lambda key: key != hidden.discovery_key)  # noqa: FBT003
+        await link(left, theirs.replicate(False, live=False))  # noqa: FBT003
+        assert [copy.length for copy in copies] == [1, 0]
+        assert left.stats.refused == 1
+
+
+async def test_keys_that_peers_know_us_by_stay_with_the_storage(tmp_path: Path) -> None:
+    async with Corestore(tmp_path) as store:
+        pair = await store.cores.noise_key_pair()
+        assert await store.cores.noise_key_pair() == pair
+    assert (tmp_path / "noise_seed").stat().st_mode & 0o777 == 0o600
+    async with Corestore(tmp_path) as store:
+        assert await store.cores.noise_key_pair() == pair
+    (tmp_path / "noise_seed").write_bytes(b"cut off")
+    async with Corestore(tmp_path) as store:
+        assert await store.cores.noise_key_pair() != pair
+    assert (tmp_path / "noise_seed").stat().st_size == 32
+
+
 async def test_cores_opened_for_peers_alone_are_capped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

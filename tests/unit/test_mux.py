@@ -97,6 +97,24 @@ async def test_greeting_stops_the_timer_and_none_means_for_ever() -> None:
         await joined
 
 
+async def test_an_exchange_tells_when_all_is_agreed_on() -> None:
+    async with opened() as ours, opened() as theirs:
+        yours = await theirs.writer("x")
+        assert ours.exchanges() == []
+        left, right = streams(ours, theirs)
+        (exchange,) = ours.exchanges()
+        assert (exchange.stream, exchange.settled, exchange.agreed) == (left, False, frozenset())
+        joined = asyncio.create_task(link(left, right))
+        await feed_of(ours, yours.key)
+        while not exchange.settled:  # noqa: ASYNC110 - no event says it
+            await asyncio.sleep(0)
+        assert exchange.greeted
+        assert exchange.agreed == {yours.key}
+        await left.close()
+        await joined
+        assert ours.exchanges() == []
+
+
 async def test_unmatched_multifeed_on_a_shared_stream_harms_nobody() -> None:
     async with opened() as ours, opened(key=OTHER_ROOT) as extra, opened() as theirs:
         yours = await theirs.writer("x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -113,6 +114,25 @@ async def test_over_a_socket() -> None:
         await served
     assert writer.is_closing()
     assert a.error is None
+
+
+async def test_a_small_message_waits_for_no_acknowledgement() -> None:
+    """Nagle's rule, and a peer that acknowledges late, would cost 40 ms again and again."""
+    left, right = streams()
+    accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    listening = socket.create_server(("127.0.0.1", 0))  # asyncio sees no TCP in such a socket
+    server = await asyncio.start_server(lambda *pair: accepted.put_nowait(pair), sock=listening)
+    async with server:
+        ours = await asyncio.open_connection(*listening.getsockname())
+        theirs = await accepted.get()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(left.run(*ours))
+            group.create_task(right.run(*theirs))
+            await right.opened()
+            for _, writer in (ours, theirs):
+                sock = writer.get_extra_info("socket")
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            await left.close()
 
 
 async def test_a_second_run_is_our_own_error() -> None:

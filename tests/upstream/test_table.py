@@ -65,4 +65,6 @@ def test_every_title_has_its_row() -> None:
         "simple-hypercore-protocol": 9,
         "simple-message-channels": 6,
         "bitfield-rle": 9,
+        "dht": 97,
+        "dht-rpc": 9,
     }

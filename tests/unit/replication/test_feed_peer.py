@@ -145,3 +145,26 @@ def test_unknown_extension_numbers_and_options_are_harmless() -> None:
     script.send(MessageType.OPTIONS, encode_options(["x"] * 500, ack=True))
     wire.pump()
     assert reader.sync.peers[0].opened
+
+
+def test_a_peer_is_asked_what_it_has_once_it_was_sent_something() -> None:
+    writer, reader = Side(blocks(10)), Side()
+    wire = connect(writer, reader, ours={"download": True})
+    (peer,) = writer.sync.peers
+    assert reader.stored() == set(range(10))
+    assert not writer.log.is_covered_by(peer.remote)  # nobody tells where a block came from
+    peer.inquire(0.0)
+    wire.pump()
+    assert writer.log.is_covered_by(peer.remote)
+
+
+def test_a_peer_that_was_sent_nothing_new_is_not_asked_again() -> None:
+    side, script = Side(blocks(3)), Script(Side())
+    wire = scripted(side, script, download=True)
+    (peer,) = side.sync.peers
+    asked = len(script.all("want"))
+    for sent in (0, 1, 1):
+        peer.stats.uploaded_blocks = sent
+        peer.inquire(0.0)
+        wire.pump()
+    assert len(script.all("want")) == asked + 1

@@ -45,3 +45,16 @@ def test_huge_claims_cost_nothing() -> None:
         wire.pump()
     assert len(script.all("want")) == wants.MAX_WANTS_PENDING
     assert len(script.requests) == 1
+
+
+def test_asking_again_covers_what_was_asked_before() -> None:
+    reader, script = Side(), Script()
+    wire = scripted(reader, script)
+    script.send(HAVE, encode_have(2 * wants.WANT_LENGTH))
+    wire.pump()
+    starts = {want.start for want in script.all("want")}
+    (peer,) = reader.sync.peers
+    script.got.clear()
+    peer._wants.ask_again(0.0)
+    wire.pump()
+    assert {want.start for want in script.all("want")} == starts

@@ -14,6 +14,9 @@ from hypermultifeed.keys import KeyPair, derive_seed
 
 MASTER_KEY_FILE: Final = "master_key"
 MASTER_KEY_BYTES: Final = 32
+NOISE_SEED_FILE: Final = "noise_seed"
+"""Beside the master key: 32 bytes, from which come the keys that peers know us by. Ours alone;
+JavaScript has new ones in every process."""
 DEFAULT_NAME: Final = "default"
 
 CORE_NAME_BYTES_MAX: Final = 4096

@@ -21,6 +21,7 @@ from hypermultifeed.core_names import (
     DEFAULT_NAME,
     MASTER_KEY_BYTES,
     MASTER_KEY_FILE,
+    NOISE_SEED_FILE,
     core_folder,
     decode_name_file,
     derive_key_pair,
@@ -28,6 +29,7 @@ from hypermultifeed.core_names import (
     nested_name,
     raw_name,
 )
+from hypermultifeed.crypto import SEED_BYTES
 from hypermultifeed.errors import (
     ClosedError,
     CorruptStorageError,
@@ -36,7 +38,7 @@ from hypermultifeed.errors import (
     StorageError,
 )
 from hypermultifeed.hypercore import Hypercore
-from hypermultifeed.keys import KeyPair, discovery_key, parse_key
+from hypermultifeed.keys import KeyPair, NoiseKeyPair, discovery_key, parse_key
 from hypermultifeed.replication.channels import SessionOwner
 from hypermultifeed.storage import Durability, Storage, StorageFactory, Write, files
 from hypermultifeed.stream import ReplicationStream
@@ -193,6 +195,7 @@ class Corestore:
         live: bool = True,
         upload: bool = True,
         download: bool = True,
+        share: Callable[[bytes], bool] | None = None,
         **options: Any,
     ) -> ReplicationStream:
         """Replicate with one peer, over a new stream or over ``stream``.
@@ -200,6 +203,14 @@ class Corestore:
         Of the store itself: all open cores, those opened later, and stored ones that the peer
         asks for. Of a namespace: the cores got through it. Other cores that the peer opens are
         refused, and so are always the private lists of multifeeds.
+
+        Args:
+            initiator: True on the side that dialled; the two sides must differ.
+            stream: share that stream instead of making one.
+            live: go on with what comes later.
+            upload, download: whether to send blocks, and to ask for them.
+            share: ``share(discovery_key)`` decides about each core whether this peer gets it.
+            options: of a stream that is made.
 
         Raises:
             NotReadyError, ClosedError
@@ -209,8 +220,9 @@ class Corestore:
         if stream is None:
             stream = ReplicationStream(initiator, live=live, **options)
         only = None if self._name is None else self
+        transfer = {"live": live, "upload": upload, "download": download}
         self._inner.attach(
-            stream, StoreReplication(self._inner, stream, only, live, upload, download)
+            stream, StoreReplication(self._inner, stream, only=only, share=share, **transfer)
         )
         return stream
 
@@ -454,6 +466,8 @@ class CoreTable:
         has_name = storage.size(f"{prefix}name") > 0
         if name is not None and not has_name:
             storage.commit([Write(f"{prefix}name", 0, encode_name_file(name))])
+        if (name is not None or has_name) and self.is_private(core_id.discovery_key):
+            self._private.add(core_id.discovery_key)
         core = make(
             storage,
             key,
@@ -508,6 +522,20 @@ class CoreTable:
         """Return the core of that discovery key if it is open."""
         core = self._cores.get(wanted)
         return None if core is None or core.closed else core
+
+    async def noise_key_pair(self) -> NoiseKeyPair:
+        """Return the pair that peers know this storage by; made at the first call, and kept.
+
+        Raises:
+            NotReadyError, ClosedError, StorageError
+        """
+        storage = self.storage
+        seed = storage.read(NOISE_SEED_FILE, 0, SEED_BYTES)
+        if len(seed) < SEED_BYTES:
+            seed = secrets.token_bytes(SEED_BYTES)
+            storage.commit([Write(NOISE_SEED_FILE, 0, seed)])
+            await storage.sync()
+        return NoiseKeyPair.from_seed(seed)
 
     def derive(self, name: str | bytes) -> KeyPair:
         """Return the key pair that the master key gives to that name."""
@@ -599,23 +627,26 @@ class StoreReplication(SessionOwner):
         self,
         cores: CoreTable,
         stream: ReplicationStream,
+        *,
         only: Corestore | None,
-        live: bool,
-        upload: bool,
-        download: bool,
+        share: Callable[[bytes], bool] | None,
+        **transfer: bool,
     ) -> None:
         self._cores = cores
         self._stream = stream
         self._only = only
-        self._options: dict[str, Any] = {"live": live, "upload": upload, "download": download}
+        self._share = share
+        self._transfer: dict[str, Any] = transfer
 
     def add(self, core: Hypercore) -> None:
         """Open a channel for ``core``, unless there is one or it is none of our business."""
         if self._only is not None and core.discovery_key not in self._only.list():
             return
+        if not self._is_shared(core.discovery_key):
+            return
         session = self._stream.session
         if not core.closed and not session.closed and not session.opened(core.discovery_key):
-            core.replicate(self._stream.initiator, stream=self._stream, **self._options)
+            core.replicate(self._stream.initiator, stream=self._stream, **self._transfer)
 
     def refuse(self, wanted: bytes) -> None:
         """Tell the peer that it does not get that core after all."""
@@ -624,7 +655,7 @@ class StoreReplication(SessionOwner):
 
     def on_remote_open(self, discovery_key: bytes) -> bool:
         """Answer from what is open, then from what is stored; otherwise let it be refused."""
-        if self._cores.closed:
+        if self._cores.closed or not self._is_shared(discovery_key):
             return False
         core = self._cores.loaded(discovery_key)
         if core is None:
@@ -642,6 +673,9 @@ class StoreReplication(SessionOwner):
         """The stream is over."""
         del error
         self._cores.detach(self)
+
+    def _is_shared(self, discovery_key: bytes) -> bool:
+        return self._share is None or self._share(discovery_key)
 
 
 async def _load_master_key(storage: Storage) -> bytes:

@@ -514,6 +514,10 @@ class Multifeed:
         mux.detach()
         return True
 
+    def exchanges(self) -> list[Mux]:
+        """Return this multifeed's part in each stream that it is on."""
+        return list(self._muxes.values())
+
     # --- for the muxes
 
     def count(self, *, skipped: int = 0, ignored: int = 0, failed: int = 0) -> None:

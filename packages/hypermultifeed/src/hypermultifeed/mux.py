@@ -171,6 +171,16 @@ class Mux(SessionOwner):
         if self._exchange is not None:
             self._exchange.offer(keys)
 
+    @property
+    def settled(self) -> bool:
+        """Whether each side knows all the other's feeds, and which of them are replicated."""
+        return self._exchange is not None and self._exchange.settled
+
+    @property
+    def agreed(self) -> frozenset[bytes]:
+        """The keys of the feeds that both sides replicate."""
+        return frozenset(self._agreed)
+
     # --- the session's events
 
     def on_handshake(self) -> None:
@@ -331,6 +341,11 @@ class _Exchange(ChannelHandler):
             if not self._mux.stream.session.closed:
                 self._mux.exchange_over(error)
 
+    @property
+    def settled(self) -> bool:
+        """Whether all is agreed on."""
+        return not self._work and self._sync.settled
+
     def close(self) -> None:
         """Close the channel."""
         self.channel.close()
@@ -432,5 +447,5 @@ class _Exchange(ChannelHandler):
 
     def _finish_if_settled(self) -> None:
         """Close the channel of a replication that is not live once all is agreed on."""
-        if not (self._mux.live or self._over or self._work) and self._sync.settled:
+        if not (self._mux.live or self._over) and self.settled:
             self.channel.close()

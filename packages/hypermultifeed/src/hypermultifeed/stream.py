@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -183,9 +184,7 @@ class ReplicationStream:
             raise LocalProtocolError("a replication stream runs once")
         self._started = True
         self._loop = asyncio.get_running_loop()
-        transport = getattr(writer, "transport", None)
-        if transport is not None:
-            transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        _tune(writer)
         try:
             if not self._over.is_set():
                 self.session.start(self._loop.time())
@@ -493,6 +492,22 @@ def guarded(
             _log.exception("a handler of the extension %r failed", name)
 
     return guard
+
+
+def _tune(writer: Writer) -> None:
+    """Let the transport hold much, and send small messages at once.
+
+    asyncio switches Nagle's rule off itself, but not for sockets that were made without naming
+    TCP, as `socket.create_server` makes them: small messages then wait 40 ms again and again.
+    """
+    transport = getattr(writer, "transport", None)
+    if transport is None:
+        return
+    transport.set_write_buffer_limits(high=WRITE_BUFFER)
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):  # it is closed already, or no TCP
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 async def _close(writer: Writer) -> None:

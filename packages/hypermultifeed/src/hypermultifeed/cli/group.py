@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import click
 
+from hypermultifeed.cli.bootstrap import bootstrap
 from hypermultifeed.cli.local import append, create, doctor, feeds, key
-from hypermultifeed.cli.network import clone, share, sync
+from hypermultifeed.cli.network import share
 from hypermultifeed.cli.reading import cat, tail
 from hypermultifeed.cli.running import CodedGroup
+from hypermultifeed.cli.status import network, peers, stop
+from hypermultifeed.cli.syncing import clone, sync
 
 EXAMPLES = """
 \b
@@ -15,10 +18,11 @@ Examples:
   hypermultifeed create                         a new multifeed in ./multifeed
   echo hello | hypermultifeed append            one block for each line
   hypermultifeed cat                            everything that is here
-  hypermultifeed share --port 4711              let peers fetch it
+  hypermultifeed share                          let peers find and fetch it
   hypermultifeed key                            the key to hand to them
-  hypermultifeed clone HOST:4711 KEY copy       on the other machine
-  hypermultifeed -d copy sync HOST:4711         fetch what came since, send what is ours
+  hypermultifeed clone KEY copy                 on the other machine: nothing but the key
+  hypermultifeed -d copy sync                   fetch what came since, send what is ours
+  hypermultifeed network                        what `share` is doing, from another terminal
 """
 
 EXIT_CODES = """
@@ -56,5 +60,20 @@ def main(context: click.Context, folder: str, root_key: str | None) -> None:  # 
     context.obj = (folder, root_key)
 
 
-for command in (create, append, cat, tail, feeds, share, sync, clone, key, doctor):
+for command in (
+    create,
+    append,
+    cat,
+    tail,
+    feeds,
+    key,
+    share,
+    sync,
+    clone,
+    peers,
+    network,
+    stop,
+    bootstrap,
+    doctor,
+):
     main.add_command(command)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
+from hypermultifeed.cli.asking import reached
 from hypermultifeed.cli.input import blocks
 from hypermultifeed.cli.running import (
     counted,
@@ -28,6 +29,7 @@ from hypermultifeed.errors import CorruptStorageError
 from hypermultifeed.keys import KeyPair, discovery_key
 
 if TYPE_CHECKING:
+    from hypermultifeed.cli.folder import FeedFacts, Writer
     from hypermultifeed.errors import ForkError
     from hypermultifeed.hypercore import Hypercore
 
@@ -95,8 +97,8 @@ def append(
     """
 
     async def work() -> None:
-        async with opened(context) as here:
-            feed = await here.multi.writer(writer)
+        async with reached(context) as folder:
+            feed = await folder.writer(writer)
             start = feed.length
             try:
                 async for batch in blocks(sources, kind):
@@ -104,28 +106,15 @@ def append(
             finally:
                 report(feed, start)
 
-    def report(feed: Hypercore, start: int) -> None:
-        fact = {"feed": feed.key.hex(), "name": writer, "start": start, "length": feed.length}
+    def report(feed: Writer, start: int) -> None:
+        fact = {"feed": feed.key, "name": writer, "start": start, "length": feed.length}
         if as_json:
             say_json(fact)
         else:
-            said = f"appended {counted(feed.length - start, 'block')} to {printable(writer)}"
-            say(f"{said}, now {feed.length:,} ({feed.key.hex()[:8]}…)")
+            said = f"appended {counted(feed.appended, 'block')} to {printable(writer)}"
+            say(f"{said}, now {feed.length:,} ({feed.key[:8]}…)")
 
     run(work())
-
-
-def feed_facts(name: str, feed: Hypercore) -> dict[str, object]:
-    """What is known of a feed, for JSON."""
-    return {
-        "name": name,
-        "key": feed.key.hex(),
-        "length": feed.length,
-        "bytes": feed.byte_length,
-        "stored": feed.downloaded(),
-        "writable": feed.writable,
-        "forked": feed.fork is not None,
-    }
 
 
 @click.command()
@@ -135,8 +124,8 @@ def feeds(context: click.Context, as_json: bool) -> None:
     """List the feeds: name, length, what of it is here, and whether it is ours to write."""
 
     async def work() -> None:
-        async with opened(context) as here:
-            facts = [feed_facts(name, feed) for name, feed in here.feeds()]
+        async with reached(context) as folder:
+            facts = await folder.feeds()
         if as_json:
             for fact in facts:
                 say_json(fact)
@@ -146,7 +135,7 @@ def feeds(context: click.Context, as_json: bool) -> None:
     run(work())
 
 
-def feeds_table(facts: list[dict[str, object]]) -> Table:
+def feeds_table(facts: list[FeedFacts]) -> Table:
     """The feeds for a person."""
     table = Table(box=None, pad_edge=False)
     table.add_column("name")
@@ -155,9 +144,9 @@ def feeds_table(facts: list[dict[str, object]]) -> Table:
     table.add_column("ours")
     table.add_column("key", no_wrap=True)
     for fact in facts:
-        numbers = (f"{fact[name]:,}" for name in ("length", "stored", "bytes"))
+        numbers = (f"{number:,}" for number in (fact["length"], fact["stored"], fact["bytes"]))
         ours = ("yes" if fact["writable"] else "no") + (", forked" if fact["forked"] else "")
-        table.add_row(printable(str(fact["name"])), *numbers, ours, str(fact["key"]))
+        table.add_row(printable(fact["name"]), *numbers, ours, fact["key"])
     return table
 
 
@@ -170,8 +159,8 @@ def key(context: click.Context, topic: bool) -> None:
     """Print the multifeed's key, in hex. Whoever has it can read everything and add feeds."""
 
     async def work() -> None:
-        async with opened(context) as here:
-            click.echo((here.multi.discovery_key if topic else here.multi.key).hex())
+        async with reached(context) as folder:
+            click.echo((discovery_key(folder.key) if topic else folder.key).hex())
 
     run(work())
 
@@ -268,9 +257,9 @@ def advice(folder: Path, damaged: list[str], forked: list[str]) -> list[str]:
         said.append("nothing more is fetched: its owner has to go on with a new writer.")
     if damaged:
         said.append(
-            "The damaged blocks were forgotten. `hypermultifeed sync HOST:PORT` with a peer"
+            "The damaged blocks were forgotten. `hypermultifeed sync` with a peer that has them"
         )
-        said.append("that has them fetches them again; a feed of your own cannot grow before that.")
+        said.append("fetches them again; a feed of your own cannot grow before that.")
     if sys.platform != "win32" and stat.S_IMODE(folder.stat().st_mode) & 0o077:
         said.append(f"Others can look into {folder}, which holds keys: chmod 700 {folder}")
     return said or ["Nothing to mend."]

@@ -130,20 +130,19 @@ _OPTIONS: Final = (
         metavar="HOST:PORT",
         multiple=True,
         callback=parsed_addresses,
-        help="Connect to this peer; may be repeated. Then nothing else is searched, unless --dht"
-        " or --lan is there too.",
+        help="Connect to this peer; may be repeated. Then --dht and --lan are off unless given.",
     ),
     click.option(
         "--dht/--no-dht",
         default=None,
         envvar="HYPERMULTIFEED_DHT",
-        help="Search in the DHT, on the internet. Also: $HYPERMULTIFEED_DHT, 0 or 1.",
+        help="Find and be found in the DHT, on the internet. Also: $HYPERMULTIFEED_DHT, 0 or 1.",
     ),
     click.option(
         "--lan/--no-lan",
         default=None,
         envvar="HYPERMULTIFEED_LAN",
-        help="Search in the local network, by mDNS. Also: $HYPERMULTIFEED_LAN.",
+        help="Find and be found in the local network, by mDNS. Also: $HYPERMULTIFEED_LAN.",
     ),
     bootstrap_option,
     host_option,
@@ -210,6 +209,22 @@ def network_options(verb: Verb) -> Verb:
     for option in reversed(_OPTIONS):
         with_network = option(with_network)
     return with_network
+
+
+def only_these_peers(peers: list[Address]) -> NetworkOptions:
+    """Connect to these, and look for nobody else."""
+    return NetworkOptions(
+        peers=peers,
+        dht=False,
+        lan=False,
+        bootstrap=None,
+        host="0.0.0.0",  # noqa: S104 - as the option's default
+        port=0,
+        loopback=any(is_loopback(host) for host, _ in peers),
+        only=[],
+        excluded=[],
+        peers_max=PEERS_MAX_DEFAULT,
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -1,37 +1,41 @@
-"""A progress bar for each feed that is being fetched."""
+"""What a person sees while peers are looked for and feeds are fetched."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final, Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from hypermultifeed.cli.running import Opened, errors, printable
+from hypermultifeed.cli.running import Opened, errors, printable, say
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from rich.progress import TaskID
-
-
-LOOK_EVERY_S: Final = 0.1
 
 BARS_MAX: Final = 12
 """Feeds with a bar of their own; the others are counted in one."""
 
+_LOOKING: Final = b"looking"
+_OTHERS: Final = b"others"
 
-class FeedProgress:
-    """Bars on standard error, if that is a terminal; nothing otherwise."""
 
-    def __init__(self, here: Opened) -> None:
+class SyncProgress:
+    """A bar for each feed on standard error, if that is a terminal; else a remark if it takes long.
+
+    Args:
+        here: whose feeds are shown.
+        remark_after_s: when to say, where there is no terminal, that nobody was found yet.
+    """
+
+    def __init__(self, here: Opened, remark_after_s: float) -> None:
         self._here = here
+        self._remark_after_s = remark_after_s
+        self._remarked = False
         self._tasks: dict[bytes, TaskID] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("blocks"),
+            TextColumn("{task.fields[count]}"),
             TimeRemainingColumn(),
             console=errors,
             disable=not errors.is_terminal,
@@ -49,14 +53,14 @@ class FeedProgress:
     ) -> None:
         self._progress.stop()
 
-    async def follow(self, replication: asyncio.Task[None]) -> None:
-        """Keep the bars up to date until the replication is over; its error is not raised here."""
-        while not replication.done():
-            await asyncio.wait([replication], timeout=LOOK_EVERY_S)
-            self.update()
+    def update(self, looking: str | None, elapsed_s: float) -> None:
+        """Show the present state.
 
-    def update(self) -> None:
-        """Show the present state."""
+        Args:
+            looking: where peers are looked for, while there are none.
+            elapsed_s: since the beginning.
+        """
+        self._show_looking(looking, elapsed_s)
         named = self._here.feeds()
         for name, feed in named[:BARS_MAX]:
             self._show(feed.key, printable(name), feed.downloaded(), feed.length)
@@ -64,9 +68,30 @@ class FeedProgress:
         if rest:
             stored = sum(feed.downloaded() for feed in rest)
             length = sum(feed.length for feed in rest)
-            self._show(b"", f"{len(rest):,} more feeds", stored, length)
+            self._show(_OTHERS, f"{len(rest):,} more feeds", stored, length)
+
+    def _show_looking(self, looking: str | None, elapsed_s: float) -> None:
+        task = self._tasks.get(_LOOKING)
+        if looking is None:
+            if task is not None:
+                self._progress.remove_task(self._tasks.pop(_LOOKING))
+            return
+        text = f"looking for peers: {looking}"
+        if self._progress.disable:
+            if elapsed_s >= self._remark_after_s and not self._remarked:
+                self._remarked = True
+                say(text)
+        elif task is None:
+            self._tasks[_LOOKING] = self._progress.add_task(text, total=None, count="")
+        else:
+            self._progress.update(task, description=text)
 
     def _show(self, key: bytes, title: str, completed: int, total: int) -> None:
         if key not in self._tasks:
-            self._tasks[key] = self._progress.add_task(title, total=None)
-        self._progress.update(self._tasks[key], completed=completed, total=total or None)
+            self._tasks[key] = self._progress.add_task(title, total=None, count="")
+        self._progress.update(
+            self._tasks[key],
+            completed=completed,
+            total=total or None,
+            count=f"{completed:,}/{total:,} blocks",
+        )

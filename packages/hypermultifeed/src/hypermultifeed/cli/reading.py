@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from hypermultifeed.cli.asking import reached
+from hypermultifeed.cli.control import is_answered
+from hypermultifeed.cli.folder import LocalFolder, selected
 from hypermultifeed.cli.local import json_option
-from hypermultifeed.cli.network import dialled, parsed_address
+from hypermultifeed.cli.network_options import only_these_peers, parsed_addresses
 from hypermultifeed.cli.running import (
-    Opened,
     counted,
     opened,
-    opened_in,
     printable,
     run,
     say,
     say_json,
 )
+from hypermultifeed.cli.session import connected
 from hypermultifeed.errors import StorageLockedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from hypermultifeed.cli.folder import FeedFacts, Folder
+    from hypermultifeed.cli.running import Opened
     from hypermultifeed.hypercore import Hypercore
 
 LOOK_EVERY_S: Final = 0.5
@@ -36,45 +38,41 @@ LOOK_EVERY_S: Final = 0.5
 label_option = click.option("-l", "--label", is_flag=True, help="Put FEED:INDEX before each block.")
 
 
-def printer(*, as_json: bool, label: bool) -> Callable[[str, Hypercore, int, bytes], None]:
+class Printer:
     """How blocks are shown: raw lines, labelled lines, or JSON."""
-    out = sys.stdout.buffer
-    on_terminal = sys.stdout.isatty()
 
-    def show_json(name: str, feed: Hypercore, index: int, block: bytes) -> None:
-        fact: dict[str, object] = {"feed": feed.key.hex(), "name": name, "index": index}
-        try:
-            fact["text"] = block.decode()
-        except UnicodeDecodeError:
-            fact["base64"] = base64.b64encode(block).decode()
-        say_json(fact)
+    def __init__(self, *, as_json: bool, label: bool) -> None:
+        self._as_json = as_json
+        self._label = label
+        self._on_terminal = sys.stdout.isatty()
 
-    def show_line(name: str, _feed: Hypercore, index: int, block: bytes) -> None:
-        prefix = f"{printable(name)}:{index}\t".encode() if label else b""
-        if on_terminal:  # what a peer wrote must not steer the terminal
+    def show(self, name: str, feed: str, index: int, block: bytes) -> None:
+        """One block of the feed with that key in hex."""
+        if self._as_json:
+            say_json({"feed": feed, "name": name, "index": index, **as_text(block)})
+            return
+        prefix = f"{printable(name)}:{index}\t".encode() if self._label else b""
+        if self._on_terminal:  # what a peer wrote must not steer the terminal
             text = block.decode("utf-8", "backslashreplace")
             block = "\n".join(map(printable, text.split("\n"))).encode()
-        out.write(prefix + block + (b"" if block.endswith(b"\n") else b"\n"))
+        sys.stdout.buffer.write(prefix + block + (b"" if block.endswith(b"\n") else b"\n"))
 
-    return show_json if as_json else show_line
+    async def show_range(self, folder: Folder, fact: FeedFacts, start: int, stop: int) -> int:
+        """What is here of blocks ``[start, stop)``; returns how many are not here."""
+        missing = max(0, stop - start)
+        async for index, block in folder.blocks(fact["key"], start, stop):
+            self.show(fact["name"], fact["key"], index, block)
+            missing -= 1
+        sys.stdout.buffer.flush()
+        return missing
 
 
-async def print_blocks(
-    show: Callable[[str, Hypercore, int, bytes], None],
-    name: str,
-    feed: Hypercore,
-    start: int,
-    stop: int,
-) -> int:
-    """Print what is here of blocks ``[start, stop)``; returns how many are not here."""
-    missing = 0
-    for index in range(start, stop):
-        if feed.has(index):
-            show(name, feed, index, await feed.get(index))
-        else:
-            missing += 1
-    sys.stdout.buffer.flush()
-    return missing
+def as_text(block: bytes) -> dict[str, str]:
+    """A block for JSON."""
+    try:
+        return {"text": block.decode()}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(block).decode()}
 
 
 @click.command()
@@ -98,13 +96,14 @@ def cat(
     """
 
     async def work() -> None:
-        show = printer(as_json=as_json, label=label)
-        async with opened(context) as here:
-            for name, one in here.selected(feed):
-                end = one.length if stop is None else min(stop, one.length)
-                missing = await print_blocks(show, name, one, min(start, end), end)
+        printer = Printer(as_json=as_json, label=label)
+        async with reached(context) as folder:
+            for fact in selected(await folder.feeds(), feed):
+                end = fact["length"] if stop is None else min(stop, fact["length"])
+                missing = await printer.show_range(folder, fact, min(start, end), end)
                 if missing:
-                    say(f"{printable(name)}: {counted(missing, 'block')} missing: try sync")
+                    name = printable(fact["name"])
+                    say(f"{name}: {counted(missing, 'block')} missing: try sync")
 
     run(work())
 
@@ -115,57 +114,63 @@ class Tail:
     Feeds are remembered by key, so that this goes on over closing and opening the folder.
     """
 
-    def __init__(
-        self, show: Callable[[str, Hypercore, int, bytes], None], feed: str | None, last: int
-    ) -> None:
-        self._show = show
+    def __init__(self, printer: Printer, feed: str | None, last: int) -> None:
+        self._printer = printer
         self._feed = feed
         self._last = last
-        self._printed: dict[bytes, int] = {}
+        self._printed: dict[str, int] = {}
         self._began = False
 
-    async def print_new(self, here: Opened) -> None:
+    async def print_new(self, folder: Folder) -> None:
         """Print what was not printed yet; the first time only the last blocks of each feed."""
-        for name, feed in here.selected(self._feed):
-            first = max(0, feed.length - self._last) if not self._began else 0
-            start = self._printed.get(feed.key, first)
-            await print_blocks(self._show, name, feed, start, feed.length)
-            self._printed[feed.key] = feed.length
+        for fact in selected(await folder.feeds(), self._feed):
+            key, length = fact["key"], fact["length"]
+            first = max(0, length - self._last) if not self._began else 0
+            start = self._printed.get(key, first)
+            if start < length:
+                await self._printer.show_range(folder, fact, start, length)
+            self._printed[key] = length
         self._began = True
 
-    async def watch(self, folder: Path, root_key: str | None) -> None:
+    async def watch(self, context: click.Context) -> None:
         """Look again and again whether another process has changed the folder."""
-        seen = fingerprint(folder)
+        path = Path(context.obj[0])
+        seen = fingerprint(path)
         waiting = False
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            if (now := fingerprint(folder)) == seen:
+            # What a running command brings does not show in the files at once; it is asked.
+            if (now := fingerprint(path)) == seen and not is_answered(path):
                 continue
             try:
-                async with opened_in(folder, root_key) as here:
-                    await self.print_new(here)
-                seen, waiting = fingerprint(folder), False
+                async with reached(context) as folder:
+                    await self.print_new(folder)
+                seen, waiting = fingerprint(path), False
             except StorageLockedError as error:
                 seen = now
                 if not waiting:
-                    say(f"waiting for {error.holder} to let go of {folder}")
+                    say(f"waiting for {error.holder} to let go of {path}")
                 waiting = True
 
     async def follow(self, here: Opened) -> None:
         """Print what comes over the network, in order within each feed, for ever."""
-        await self.print_new(here)
+        folder = LocalFolder(here)
+        await self.print_new(folder)
         async with asyncio.TaskGroup() as group:
             with here.multi.events() as added:
-                for name, feed in here.selected(self._feed):
-                    group.create_task(self._follow_feed(name, feed))
+                for fact in selected(await folder.feeds(), self._feed):
+                    feed = here.multi.feed(fact["key"])
+                    assert feed is not None
+                    group.create_task(self._follow_feed(fact["name"], feed))
                 async for event in added:
                     if self._feed is None:
                         group.create_task(self._follow_feed(event.name, event.feed))
 
     async def _follow_feed(self, name: str, feed: Hypercore) -> None:
-        index = self._printed.get(feed.key, 0)
+        key = feed.key.hex()
+        index = self._printed.get(key, 0)
         async for block in feed.read(index, live=True):
-            self._show(name, feed, index, block)
+            self._printer.show(name, key, index, block)
             sys.stdout.buffer.flush()
             index += 1
 
@@ -194,11 +199,13 @@ def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is appended, until Ctrl-C.")
 @click.option(
-    "--connect",
-    "address",
+    "-p",
+    "--peer",
+    "addresses",
     metavar="HOST:PORT",
-    callback=parsed_address,
-    help="With --follow: get what is new from this peer.",
+    multiple=True,
+    callback=parsed_addresses,
+    help="With --follow: get what is new from this peer; may be repeated.",
 )
 @label_option
 @json_option
@@ -208,27 +215,36 @@ def tail(
     feed: str | None,
     last: int,
     follow: bool,
-    address: tuple[str, int] | None,
+    addresses: list[tuple[str, int]],
     label: bool,
     as_json: bool,
 ) -> None:
     """Print the last blocks of FEED, or of each feed.
 
-    With --follow it looks for what other processes append to the folder; it has the folder open
-    for moments only. With --connect it keeps the folder open and follows a peer.
+    With --follow it looks for what other processes append to the folder, and what a `share` on
+    it brings; it has the folder open for moments only. With --peer it keeps the folder open and
+    follows that peer.
     """
-    if address and not follow:
-        raise click.UsageError("--connect needs --follow")
-    tailed = Tail(printer(as_json=as_json, label=label), feed, last)
+    if addresses and not follow:
+        raise click.UsageError("--peer needs --follow")
+    network = only_these_peers(addresses)
+    tailed = Tail(Printer(as_json=as_json, label=label), feed, last)
 
     async def work() -> None:
-        if address:
-            async with opened(context) as here, dialled(here.multi, address, live=True):
-                await tailed.follow(here)
+        if addresses:
+            folder_path = Path(context.obj[0])
+            async with (
+                opened(context) as here,
+                connected("tail", here, folder_path, network) as session,
+                asyncio.TaskGroup() as group,
+            ):
+                following = group.create_task(tailed.follow(here))
+                await session.stopped.wait()
+                following.cancel()
             return
-        async with opened(context) as here:
-            await tailed.print_new(here)
+        async with reached(context) as folder:
+            await tailed.print_new(folder)
         if follow:
-            await tailed.watch(Path(context.obj[0]), context.obj[1])
+            await tailed.watch(context)
 
     run(work())

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import re
 import socket
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from rich.console import Console
 
+from hypermultifeed.cli.control import remove_door
 from hypermultifeed.core_names import decode_name_file
 from hypermultifeed.errors import (
     BlockTooLargeError,
     CapabilityError,
     CorruptStorageError,
+    DiscoveryError,
     FeedError,
     HypermultifeedError,
     NotWritableError,
@@ -39,9 +42,6 @@ LOCK_PATIENCE_S: Final = 3.0
 
 LOCK_RETRY_S: Final = 0.05
 
-FEED_PREFIX_MIN: Final = 4
-"""Hex digits of a key that name a feed."""
-
 NAME_BYTES_MAX: Final = 256
 
 PERSIST_NAME: Final = re.compile(rb"@multifeed:([0-9a-f]{64}):@multifeed:persist")
@@ -54,6 +54,7 @@ EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (StorageError, 3),
     (FeedError, 6),
     (ReplicationError, 7),
+    (DiscoveryError, 7),
     (HypermultifeedError, 1),
     (ConnectionError, 7),
     (OSError, 1),
@@ -61,7 +62,10 @@ EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
 """The first class that fits decides."""
 
 ADVICE: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (StorageLockedError, "wait for it, or end it, then try again"),
+    (
+        StorageLockedError,
+        "wait for it, or end it (`hypermultifeed stop`, or Ctrl-C there), then try again",
+    ),
     (CorruptStorageError, "run `hypermultifeed doctor` to see what is left"),
     (BlockTooLargeError, "split it into smaller blocks"),
     (NotWritableError, "append with `--writer NAME` to a feed of your own"),
@@ -71,12 +75,26 @@ ADVICE: Final[tuple[tuple[type[Exception], str], ...]] = (
     (TimeoutError, "is the address right, and the peer awake?"),
 )
 
+ERRNO_ADVICE: Final = {
+    errno.EADDRINUSE: "another program has that port; choose another with --port, or 0 for any",
+    errno.EADDRNOTAVAIL: "this machine has no such address; see --host",
+    errno.ENETUNREACH: "is there a network?",
+}
+
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 """Where remarks and progress go."""
 
 
 class UnreachableError(ConnectionError):
     """No connection could be made; the cause says why."""
+
+
+class AnsweredError(Exception):
+    """Another command could not do what it was asked, and has put it into words already."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 class CodedGroup(click.Group):
@@ -91,9 +109,17 @@ class CodedGroup(click.Group):
         except (HypermultifeedError, OSError) as error:
             code = getattr(error, "code", None)
             say(f"Error: {describe(error)}{f' [{code}]' if code else ''}")
-            ctx.exit(next(exit_code for kind, exit_code in EXIT_CODES if isinstance(error, kind)))
+            ctx.exit(exit_code_of(error))
+        except AnsweredError as error:
+            say(f"Error: {error}")
+            ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             ctx.exit(130)
+
+
+def exit_code_of(error: Exception) -> int:
+    """What the process ends with after this error."""
+    return next(exit_code for kind, exit_code in EXIT_CODES if isinstance(error, kind))
 
 
 def describe(error: BaseException) -> str:
@@ -106,6 +132,8 @@ def describe(error: BaseException) -> str:
         text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     said = cause if isinstance(error, UnreachableError) else error
     advice = next((said_so for kind, said_so in ADVICE if isinstance(said, kind)), None)
+    if advice is None and isinstance(said, OSError):
+        advice = ERRNO_ADVICE.get(said.errno or 0)
     return f"{text}; {advice}" if advice else text
 
 
@@ -137,26 +165,6 @@ class Opened:
             self._names[event.feed.key] = event.name
         return [(self._names.get(feed.key, "?"), feed) for feed in self.multi.feeds()]
 
-    def selected(self, feed: str | None) -> list[tuple[str, Hypercore]]:
-        """The feeds that a FEED argument means: all, by name, or by how the key begins.
-
-        Raises:
-            click.ClickException: none, or several.
-        """
-        named = self.feeds()
-        if feed is None:
-            return named
-        found = [pair for pair in named if pair[0] == feed]
-        if not found and len(feed) >= FEED_PREFIX_MIN:
-            found = [pair for pair in named if pair[1].key.hex().startswith(feed.lower())]
-        if len(found) == 1:
-            return found
-        known = ", ".join(printable(name) for name, _ in named) or "none"
-        raise click.ClickException(
-            f"{'several feeds are' if found else 'no feed is'} called {printable(feed)};"
-            f" there are: {known}"
-        )
-
 
 @asynccontextmanager
 async def opened(context: click.Context) -> AsyncIterator[Opened]:
@@ -168,40 +176,51 @@ async def opened(context: click.Context) -> AsyncIterator[Opened]:
 
 @asynccontextmanager
 async def opened_in(folder: Path, root_key: str | None) -> AsyncIterator[Opened]:
-    """Open a multifeed that exists.
+    """Open a multifeed that exists, once the process that has it lets go.
 
     Raises:
         click.ClickException: there is none, or there are several and no key says which.
     """
-    key = root_key_of(await patiently(lambda: root_keys(folder)), folder, root_key)
-    async with opened_as(folder, key) as here:
+    async with AsyncExitStack() as stack:
+        yield await patiently(lambda: stack.enter_async_context(opening(folder, root_key)))
+
+
+@asynccontextmanager
+async def opening(folder: Path, root_key: str | None) -> AsyncIterator[Opened]:
+    """Open a multifeed that exists, if nobody else has it.
+
+    Raises:
+        click.ClickException: there is none, or there are several and no key says which.
+        StorageLockedError: somebody has it.
+    """
+    key = root_key_of(await root_keys(folder), folder, root_key)
+    async with opening_as(folder, key) as here:
         yield here
 
 
 @asynccontextmanager
 async def opened_as(folder: Path, key: bytes) -> AsyncIterator[Opened]:
+    """Open or create the multifeed of this root key, once the process that has it lets go."""
+    async with AsyncExitStack() as stack:
+        yield await patiently(lambda: stack.enter_async_context(opening_as(folder, key)))
+
+
+@asynccontextmanager
+async def opening_as(folder: Path, key: bytes) -> AsyncIterator[Opened]:
     """Open or create the multifeed of this root key; its values are bytes."""
-
-    async def ready() -> Opened:
-        here = Opened(folder, key)
-        try:
-            await here.multi.ready()
-        except BaseException:
-            await here.multi.close()
-            raise
-        return here
-
-    here = await patiently(ready)
+    here = Opened(folder, key)
     try:
+        await here.multi.ready()
+        remove_door(folder)  # of a command that was killed: the lock is ours
         yield here
     finally:
         await here.multi.close()
 
 
-async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again for a while when another process has the folder."""
+async def patiently(attempt: Callable[[], Awaitable[T]], patience_s: float | None = None) -> T:
+    """Try again for a while, 3 s unless told otherwise, when another process has the folder."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + LOCK_PATIENCE_S
+    deadline = loop.time() + (LOCK_PATIENCE_S if patience_s is None else patience_s)
     while True:
         try:
             return await attempt()

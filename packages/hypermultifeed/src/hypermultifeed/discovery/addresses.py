@@ -7,6 +7,7 @@ with one thing wrong in it is void as a whole, as JS has it (@hyperswarm/dht, pe
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -55,6 +56,9 @@ _ADDRESS: Final = Struct(">4BH")
 _CONTACT: Final = Struct(">32s4BH")
 _LOCAL: Final = Struct(">2BH")
 
+_CACHED: Final = 2048
+"""How many results are remembered: answers name the same nodes again and again."""
+
 
 def encode_address(address: tuple[str, int]) -> bytes:
     """Six bytes.
@@ -62,6 +66,11 @@ def encode_address(address: tuple[str, int]) -> bytes:
     Raises:
         DiscoveryError: the host is no dotted IPv4 address, or the port is not 1 to 65535.
     """
+    return _encode_address(address)
+
+
+@lru_cache(_CACHED)
+def _encode_address(address: tuple[str, int]) -> bytes:
     octets = _octets(address[0])
     port = address[1]
     if octets is None or not 0 < port <= PORT_MAX:
@@ -75,6 +84,11 @@ def decode_address(data: bytes) -> Address:
     Raises:
         DiscoveryError: another length, or port 0.
     """
+    return _decode_address(data)
+
+
+@lru_cache(_CACHED)
+def _decode_address(data: bytes) -> Address:
     if len(data) != ADDRESS_BYTES:
         raise DiscoveryError(f"an address has {ADDRESS_BYTES} bytes, not {len(data)}")
     a, b, c, d, port = _ADDRESS.unpack(data)
@@ -84,20 +98,33 @@ def decode_address(data: bytes) -> Address:
 
 
 def encode_contacts(contacts: Iterable[Contact]) -> bytes:
-    """38 bytes for each."""
-    return b"".join([id_ + encode_address(address) for id_, address in contacts])
+    """38 bytes for each; DiscoveryError as for :func:`encode_address`."""
+    return b"".join(map(_encode_contact, contacts))
+
+
+@lru_cache(_CACHED)
+def _encode_contact(contact: Contact) -> bytes:
+    return contact.id + _encode_address(contact.address)
 
 
 def decode_contacts(data: bytes) -> list[Contact]:
     """Read a list of contacts; one that is cut off, too long or has a port 0 is void: empty."""
-    if len(data) % CONTACT_BYTES or len(data) > CONTACTS_MAX * CONTACT_BYTES:
+    size = len(data)
+    if size % CONTACT_BYTES or size > CONTACTS_MAX * CONTACT_BYTES:
         return []
-    contacts = []
-    for id_, a, b, c, d, port in _CONTACT.iter_unpack(data):
-        if port == 0:
-            return []
-        contacts.append(Contact(id_, Address(f"{a}.{b}.{c}.{d}", port)))
-    return contacts
+    starts = range(0, size, CONTACT_BYTES)
+    try:
+        return [_decode_contact(data[start : start + CONTACT_BYTES]) for start in starts]
+    except DiscoveryError:
+        return []
+
+
+@lru_cache(_CACHED)
+def _decode_contact(data: bytes) -> Contact:
+    id_, a, b, c, d, port = _CONTACT.unpack(data)
+    if port == 0:
+        raise DiscoveryError("a contact has port 0")
+    return Contact(id_, Address(f"{a}.{b}.{c}.{d}", port))
 
 
 def encode_addresses(addresses: Iterable[Address]) -> bytes:

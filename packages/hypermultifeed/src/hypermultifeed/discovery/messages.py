@@ -18,7 +18,7 @@ from hypermultifeed.discovery.addresses import (
     encode_address,
     encode_contacts,
 )
-from hypermultifeed.encoding import protobuf
+from hypermultifeed.encoding import varint
 from hypermultifeed.encoding.protobuf import Fields, Kind
 from hypermultifeed.errors import DiscoveryError
 
@@ -81,28 +81,23 @@ def encode(message: Message) -> bytes:
     Raises:
         DiscoveryError: an address in it is not IPv4 with a port.
     """
-    to, closer = message.to, message.closer_nodes
-    return protobuf.encode(
-        (
-            (11, message.version),
-            (1, message.type),
-            (2, message.rid),
-            (10, None if to is None else encode_address(to)),
-            (3, message.id),
-            (4, message.target),
-            (5, None if closer is None else encode_contacts(closer)),
-            (6, message.roundtrip_token),
-            (7, message.command),
-            (8, message.error),
-            (9, message.value),
-        )
-    )
-
-
-_KINDS: Final = {
-    **dict.fromkeys((1, 2, 11), Kind.UINT),
-    **dict.fromkeys((3, 4, 5, 6, 7, 8, 9, 10), Kind.BYTES),
-}
+    number = varint.encode
+    to, closer, command, error = message.to, message.closer_nodes, message.command, message.error
+    parts = [] if message.version is None else [b"\x58", number(message.version)]
+    parts += (b"\x08", number(message.type), b"\x10", number(message.rid))
+    for tag, value in (
+        (b"\x52", None if to is None else encode_address(to)),
+        (b"\x1a", message.id),
+        (b"\x22", message.target),
+        (b"\x2a", None if closer is None else encode_contacts(closer)),
+        (b"\x32", message.roundtrip_token),
+        (b"\x3a", None if command is None else command.encode("utf-8", "replace")),
+        (b"\x42", None if error is None else error.encode("utf-8", "replace")),
+        (b"\x4a", message.value),
+    ):
+        if value is not None:
+            parts += (tag, number(len(value)), value)
+    return b"".join(parts)
 
 
 def decode(data: bytes) -> Message:
@@ -118,26 +113,81 @@ def decode(data: bytes) -> Message:
     if len(data) > DATAGRAM_BYTES_MAX:
         raise DiscoveryError(f"a datagram of {len(data)} bytes")
     try:
-        fields = Fields(data, _KINDS)
-        type_, rid = MessageType(fields.required_uint(1)), fields.required_uint(2)
+        numbers, raw = _read_usual(data) or _read_any(data)
+        type_, rid = _TYPES[numbers[_TYPE]], numbers[_RID]
+    except KeyError:
+        raise DiscoveryError("malformed message: no type or no rid") from None
     except ValueError as error:
         raise DiscoveryError(f"malformed message: {error}") from None
-    raw = fields.raw
-    sender, closer = raw(3), raw(5)
+    sender, closer = raw.get(3), raw.get(5)
     if sender is not None and len(sender) != ID_BYTES:
         raise DiscoveryError(f"an id has {ID_BYTES} bytes, not {len(sender)}")
     return Message(
-        type=type_,
-        rid=rid,
-        to=_address(raw(10)),
-        id=sender,
-        target=raw(4),
-        closer_nodes=None if closer is None else decode_contacts(closer),
-        roundtrip_token=raw(6),
-        command=_text(raw(7)),
-        error=_text(raw(8)),
-        value=raw(9),
-        version=fields.uint(11, 0) or None,
+        type_,
+        rid,
+        _address(raw.get(10)),
+        sender,
+        raw.get(4),
+        None if closer is None else decode_contacts(closer),
+        raw.get(6),
+        _text(raw.get(7)),
+        _text(raw.get(8)),
+        raw.get(9),
+        numbers.get(_VERSION) or None,
+    )
+
+
+_TYPE: Final = 1
+_RID: Final = 2
+_VERSION: Final = 11
+_TYPES: Final = dict(enumerate(MessageType, 1))
+_NUMBERS: Final = {field << 3: field for field in (_TYPE, _RID, _VERSION)}
+_BYTES: Final = {field << 3 | 2: field for field in range(3, 11)}
+"""The usual tags (a field's number and its wire type) and the fields they stand for."""
+
+_Parts = tuple[dict[int, int], dict[int, bytes]]
+
+
+def _read_usual(data: bytes) -> _Parts | None:
+    """The fields of a message, or None where anything about them is unusual or wrong."""
+    numbers: dict[int, int] = {}
+    raw: dict[int, bytes] = {}
+    offset, end = 0, len(data)
+    try:
+        while offset < end:
+            tag, size = data[offset], data[offset + 1]
+            offset += 2
+            if size > 127:
+                size, offset = varint.finish(data, offset, size)
+            if tag in _BYTES:
+                stop = offset + size
+                if stop > end:
+                    return None
+                raw[_BYTES[tag]] = data[offset:stop]
+                offset = stop
+            elif tag in _NUMBERS:
+                numbers[_NUMBERS[tag]] = size
+            else:
+                return None
+    except (IndexError, ValueError):
+        return None
+    return numbers, raw
+
+
+_KINDS: Final = {
+    **dict.fromkeys(_NUMBERS.values(), Kind.UINT),
+    **dict.fromkeys(_BYTES.values(), Kind.BYTES),
+}
+
+
+def _read_any(data: bytes) -> _Parts:
+    """The same of any message; ValueError if it is malformed."""
+    fields = Fields(data, _KINDS)
+    numbers = {field: fields.uint(field, -1) for field in _NUMBERS.values()}
+    raw = {field: fields.raw(field) for field in _BYTES.values()}
+    return (
+        {field: number for field, number in numbers.items() if number >= 0},
+        {field: value for field, value in raw.items() if value is not None},
     )
 
 

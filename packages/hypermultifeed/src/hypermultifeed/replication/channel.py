@@ -120,6 +120,15 @@ class SessionOwner:
         del discovery_key
         return False
 
+    def on_paired(self, discovery_key: bytes) -> None:
+        """Both ends of a channel are open, and the peer has proved that it knows the key.
+
+        Like `on_refused`, it is told only to those who are asked.
+        """
+
+    def on_refused(self, discovery_key: bytes) -> None:
+        """The peer closed a channel that only we had opened."""
+
     def on_channel_error(self, channel: Channel, error: Exception) -> None:
         """A channel was closed because of a feed's error; the stream goes on."""
 

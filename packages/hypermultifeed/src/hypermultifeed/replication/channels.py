@@ -363,8 +363,7 @@ class Session:
         else:
             self._unsent_opens.append(channel)
         if channel.remote_id:
-            channel.ready = True
-            handler.on_open()
+            self._pair(channel)
         return channel
 
     def expect(self, discovery_keys: Iterable[bytes]) -> None:
@@ -534,11 +533,16 @@ class Session:
         if not self._verified(channel):
             raise CapabilityError("the peer opened a channel without knowing its key")
         self._remote[number] = channel
-        channel.ready = True
         try:
-            channel.handler.on_open()
+            self._pair(channel)
         except (FeedError, StorageError) as error:
             self._fail(channel, error)
+
+    def _pair(self, channel: Channel) -> None:
+        channel.ready = True
+        for owner in self._asked:
+            owner.on_paired(channel.discovery_key)
+        channel.handler.on_open()
 
     def _on_foreign_open(self, number: int, message: Open) -> None:
         discovery_key = message.discovery_key
@@ -571,10 +575,14 @@ class Session:
 
     def _on_remote_close(self, channel: Channel) -> None:
         was_open = channel.local_id
+        refused = bool(was_open) and not channel.ready
         self._forget(channel)
         if was_open:
             self.send_frame(was_open, CLOSE, encode_close())
             channel.handler.on_close(None)
+        if refused:
+            for owner in list(self._asked):
+                owner.on_refused(channel.discovery_key)
         self._channel_gone()
 
     def _forget(self, channel: Channel) -> None:

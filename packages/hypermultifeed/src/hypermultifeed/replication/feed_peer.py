@@ -96,6 +96,7 @@ class FeedPeer(ChannelHandler):
         self._was_downloader = download
         self._changed = False
         self._idle_since: float | None = None
+        self._inquired = 0
 
     def __repr__(self) -> str:
         return f"<FeedPeer opened={self.opened} in_flight={len(self.downloads)}>"
@@ -289,6 +290,17 @@ class FeedPeer(ChannelHandler):
             quiet_s = IDLE_END_S if now < self.uploads.served_at + IDLE_END_S else ABANDONED_END_S
             due.append(self.uploads.served_at + quiet_s)
         self.channel.set_timer(max(min(due), now + TIMER_S_MIN) if due else None)
+
+    def inquire(self, now: float) -> None:
+        """Ask what the peer has, if it was sent blocks since this was called last.
+
+        Peers do not tell whom they got a block from that they have it now.
+        """
+        sent = self.stats.uploaded_blocks
+        told = self._may_ask and self._wants.settled
+        if told and sent > self._inquired and not self.uploads.queue:
+            self._inquired = sent
+            self._wants.ask_again(now)
 
     # --- options and switches
 

@@ -81,6 +81,13 @@ class Wants:
         """Ask which of the blocks we have the peer has too, though we want none."""
         self._ask_range(0, max(1, self._peer.log.length), now)
 
+    def ask_again(self, now: float) -> None:
+        """Ask once more about all that was asked before, and about the blocks we have."""
+        asked, self._pages = self._pages, set()
+        for page in asked:
+            self._ask(page * WANT_LENGTH, now)
+        self.send_for_ours(now)
+
     def _ask_range(self, start: int, stop: int, now: float) -> None:
         at = start
         while at < stop and len(self._pending) < MAX_WANTS_PENDING:

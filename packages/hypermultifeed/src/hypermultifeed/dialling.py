@@ -1,0 +1,145 @@
+"""Dials whom the queue of peers names, several at once.
+
+`TRANSPORTS` is where another transport than TCP would be added: each is tried in its turn until
+one gets through, within the time that one dial has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from hypermultifeed.stream import READ_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from hypermultifeed.connections import SwarmStats
+    from hypermultifeed.peers.candidate import Candidate
+    from hypermultifeed.peers.peer_queue import PeerQueue
+
+CONNECT_TIMEOUT_S: Final = 10.0
+"""How long connecting may take, as in JS; less while others wait for the place (`PeerQueue`)."""
+
+_log = logging.getLogger("hypermultifeed.swarm")
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connect_tcp(host: str, port: int) -> Streams:
+    """Connect by TCP.
+
+    Raises:
+        OSError: nobody is there.
+    """
+    return await asyncio.open_connection(host, port, limit=READ_SIZE)
+
+
+TRANSPORTS: Final[tuple[Callable[[str, int], Awaitable[Streams]], ...]] = (connect_tcp,)
+"""Ways to a peer, the best first."""
+
+
+async def connect(host: str, port: int) -> Streams:
+    """Connect by the first transport that gets through.
+
+    Raises:
+        OSError: none did; why the last one did not.
+    """
+    failure = OSError("there is no transport")
+    for transport in TRANSPORTS:
+        try:
+            return await transport(host, port)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+class Dialler:
+    """The dials of one swarm, and the connections that come of them.
+
+    Args:
+        queue: whom to dial.
+        serve: gets a candidate and its streams; returns when the connection is over.
+        may_dial: whether anybody may be dialled now.
+        stats: counters to count in.
+    """
+
+    def __init__(
+        self,
+        queue: PeerQueue,
+        serve: Callable[[Candidate, Streams], Awaitable[None]],
+        *,
+        may_dial: Callable[[], bool],
+        stats: SwarmStats,
+    ) -> None:
+        self._stats = stats
+        self._queue = queue
+        self._serve = serve
+        self._may_dial = may_dial
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._connecting: dict[Candidate, asyncio.Timeout] = {}
+        self._greeting: dict[Candidate, asyncio.StreamWriter] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def pump(self) -> None:
+        """Dial whoever is due; to be called whenever something has changed."""
+        if self._closed:
+            return
+        now = self._loop.time()
+        for candidate in self._queue.overdue(now):
+            self._give_up(candidate)
+        while self._may_dial() and (found := self._queue.next(now)) is not None:
+            task = self._loop.create_task(self._dial(found), name=f"dial {found.address}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._arm(now)
+
+    async def close(self) -> None:
+        """Dial nobody any more, and end what has come of the dials."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _arm(self, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        when = self._queue.get_timer(now) if self._may_dial() else None
+        self._timer = None if when is None else self._loop.call_at(when, self.pump)
+
+    async def _dial(self, candidate: Candidate) -> None:
+        self._stats.dialled += 1
+        try:
+            streams = await self._connect(candidate)
+            self._queue.connected(candidate, self._loop.time())
+            self._greeting[candidate] = streams[1]
+            try:
+                await self._serve(candidate, streams)
+            finally:
+                del self._greeting[candidate]
+        except OSError as error:
+            self._stats.failed += 1
+            _log.debug("no connection to %s: %s", candidate.address, error)
+        finally:
+            self._queue.ended(candidate, self._loop.time())
+            self._loop.call_soon(self.pump)
+
+    async def _connect(self, candidate: Candidate) -> Streams:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S) as timeout:
+                self._connecting[candidate] = timeout
+                return await connect(*candidate.address)
+        finally:
+            del self._connecting[candidate]
+
+    def _give_up(self, candidate: Candidate) -> None:
+        """End a dial that takes long while others wait."""
+        if candidate in self._connecting:
+            self._connecting[candidate].reschedule(self._loop.time())
+        elif candidate in self._greeting:
+            self._greeting[candidate].transport.abort()

@@ -1,0 +1,83 @@
+"""A peer that can be dialled, and how promising that is."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from hypermultifeed.discovery.addresses import network_block
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    PeerAddress = tuple[str, int]
+
+
+class State(Enum):
+    """What is going on with a candidate."""
+
+    WAITING = auto()
+    """It may be dialled as soon as it is its turn."""
+    RESTING = auto()
+    """It failed or was disconnected, and waits for its time."""
+    DIALLING = auto()
+    """It is being dialled, or connected and not authenticated yet."""
+    CONNECTED = auto()
+    PARKED = auto()
+    """Connected in another way, which leads to the same peer."""
+    FORGOTTEN = auto()
+
+
+class Candidate:
+    """A peer that can be dialled.
+
+    Attributes:
+        address: host and port. The host may be a name if the user gave it.
+        topics: those it was found for.
+        local: a neighbour told of it.
+        pinned: the user named it; it is retried for ever.
+        hairpin: it seems to be behind the same public address as we are; dialled late.
+        failures: dials in a row that failed, and connections that ended soon.
+        proven: it was connected once. tried: a dial has ended, well or not.
+        since: when its state began (connecting and handshake each count).
+        useful: what came of its connection, if somebody judged it; see `PeerQueue.ended`.
+    """
+
+    __slots__ = (
+        "address",
+        "block",
+        "charged",
+        "failures",
+        "hairpin",
+        "local",
+        "pinned",
+        "proven",
+        "since",
+        "source",
+        "state",
+        "topics",
+        "tried",
+        "useful",
+    )
+
+    def __init__(self, address: PeerAddress, *, source: Hashable, local: bool) -> None:
+        self.address = address
+        self.source = source
+        self.local = local
+        self.block = None if source is None else network_block(address[0])
+        self.pinned = self.hairpin = self.proven = self.tried = False
+        self.topics: set[bytes] = set()
+        self.charged: tuple[Hashable, str | None] = (None, None)
+        self.failures = 0
+        self.state = State.FORGOTTEN
+        self.since = 0.0
+        self.useful: bool | None = None
+
+    @property
+    def priority(self) -> int:
+        """0 to 5, as hyperswarm has it: peers that were connected first, hopeless ones last."""
+        if self.tried and not self.proven:
+            return 3 if self.pinned else 0
+        if self.failures:
+            return {1: 5, 2: 4}.get(self.failures, 1)
+        return 3 if self.local or self.pinned else 1 if self.hairpin else 2

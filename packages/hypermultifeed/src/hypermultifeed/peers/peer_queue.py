@@ -1,0 +1,386 @@
+"""Who is dialled next, and when again: candidates by address, their priorities and back-off.
+
+After hyperswarm's lib/queue.js and lib/peer-info.js: the same priorities, waits and limits of
+retries. Unlike there, several dials go on at once, and candidates take turns by topic, by who
+told of them and by network, so that one honest peer is found among thousands of bogus ones.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from hypermultifeed.peers.candidate import Candidate, State
+from hypermultifeed.peers.dial_budget import DIALS_PER_TOPIC, DialBudget
+from hypermultifeed.peers.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+
+    from hypermultifeed.peers.candidate import PeerAddress
+    from hypermultifeed.peers.turns import Path, Randomness
+
+RETRY_WAITS_S: Final = (1.0, 5.0, 15.0)
+"""Waits before the first, second and third dial after one that failed; then it is given up."""
+
+RECONNECT_WAIT_S: Final = 0.25
+"""Wait after a connection that was stable: whatever ended it, we want to be back at once."""
+
+PINNED_WAIT_S: Final = 30.0
+"""Wait before each further dial of a peer that the user named: it is never given up."""
+
+JITTER: Final = (0.66, 1.32)
+"""Each wait is multiplied by a number from here, so that many peers do not move in step."""
+
+FORGET_S: Final = 7.5
+"""A peer that was given up is remembered for so long: being told of it again changes nothing."""
+
+STABLE_S: Final = 5.0
+"""A connection that lived so long was no failure; peers that close at once are dialled less."""
+
+CROWDED_S: Final = 2.0
+"""How long connecting, and then the handshake, may take while others wait for the place."""
+
+LOOK_AGAIN_S: Final = 0.25
+"""When to look again if those who wait are held back by the budget."""
+
+PATIENT_EVERY: Final = 8
+"""Of so many dials one goes to the lowest priority: slow peers must get a second chance while
+thousands of fresh names are waiting."""
+
+WAITING_PER_SOURCE_MAX: Final = 256
+"""Candidates that wait on the word of one who told of them; an answer of the DHT has 160."""
+
+SOURCES_MAX: Final = 256
+"""Sources told apart per topic; all others together take their turn as one."""
+
+CANDIDATES_MAX: Final = 16_384
+"""Candidates known at once; a newcomer then replaces one of the largest group."""
+
+BANS_MAX: Final = 4096
+"""Banned addresses remembered; then the oldest ban is forgotten."""
+
+_OTHERS: Final = "others"
+_LEVELS: Final = (5, 4, 3, 2, 1, 0)
+_HOPELESS: Final = (0, 1, 2)
+"""Levels that make room for newcomers, the first of them first."""
+
+
+class PeerQueue:
+    """Candidates of one swarm. Pure: the caller dials, and tells how it went.
+
+    Attributes:
+        banned: addresses that are never dialled, oldest first.
+    """
+
+    def __init__(self, randomness: Randomness, now: float) -> None:
+        self.banned: dict[PeerAddress, None] = {}
+        self._randomness = randomness
+        self._budget = DialBudget(now)
+        self._candidates: dict[PeerAddress, Candidate] = {}
+        self._dialling: dict[Candidate, None] = {}
+        self._waiting: dict[int, Turns[Candidate]] = {level: Turns() for level in _LEVELS}
+        self._resting: list[tuple[float, int, Candidate]] = []
+        self._numbers = count()
+        self._taken = 0
+        self._topics: dict[bytes, int] = {}  # and how many of each are untried
+
+    # --- candidates
+
+    def __len__(self) -> int:
+        return len(self._candidates)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return iter(self._candidates.values())
+
+    def get(self, address: PeerAddress) -> Candidate | None:
+        """The candidate at an address, if it is known."""
+        return self._candidates.get(address)
+
+    def join(self, topic: bytes) -> None:
+        """From now on candidates of this topic are taken."""
+        self._topics.setdefault(topic, 0)
+
+    def leave(self, topic: bytes) -> None:
+        """Forget those that were found for this topic only; connections stay."""
+        if self._topics.pop(topic, None) is None:
+            return
+        for turns in self._waiting.values():
+            for candidate in turns.remove(topic):
+                if candidate.state is State.WAITING:
+                    candidate.topics.discard(topic)
+                    self._wait_or_forget(candidate)
+        for candidate in list(self._candidates.values()):
+            candidate.topics.discard(topic)
+            if candidate.state in (State.RESTING, State.PARKED) and not self._is_wanted(candidate):
+                self._forget(candidate)
+
+    def untried(self, topic: bytes) -> int:
+        """How many candidates of a topic no dial has ended for."""
+        return self._topics.get(topic, 0)
+
+    def add(
+        self,
+        address: PeerAddress,
+        now: float,
+        *,
+        topic: bytes | None = None,
+        source: Hashable = None,
+        local: bool = False,
+        hairpin: bool = False,
+        pinned: bool = False,
+    ) -> bool:
+        """Take a candidate, or note that one is for another topic, too.
+
+        Args:
+            address: host and port; the caller has checked that it may be dialled.
+            now: seconds, monotonic.
+            topic: what it was found for; ignored unless joined.
+            source: who told of it; None: one whose word is not limited to a few per network.
+            local: it was found on this network.
+            hairpin: it has our own public address.
+            pinned: the user named it: it needs no topic, is dialled at once and never given up.
+
+        Returns:
+            Whether this was news.
+        """
+        if address in self.banned or not (pinned or topic in self._topics):
+            return False
+        candidate = self._candidates.get(address)
+        if candidate is None:
+            candidate = Candidate(address, source=source, local=local)
+            candidate.hairpin = hairpin
+            if not pinned and not self._make_room(candidate, topic):
+                return False
+            self._candidates[address] = candidate
+        candidate.local |= local
+        if source is None:
+            candidate.source = candidate.block = None
+        return self._note(candidate, now, topic=topic, pinned=pinned)
+
+    def _note(self, candidate: Candidate, now: float, *, topic: bytes | None, pinned: bool) -> bool:
+        """Add a topic or the user's wish to a candidate; queue it if it is new."""
+        news = pinned and not candidate.pinned
+        candidate.pinned |= pinned
+        if topic is not None and topic in self._topics and topic not in candidate.topics:
+            news = True
+            candidate.topics.add(topic)
+            self._topics[topic] += not candidate.tried
+        if candidate.state is State.FORGOTTEN:
+            candidate.since = now
+            self._wait(candidate)
+        elif pinned and candidate.state is State.RESTING:
+            candidate.failures = 0
+            self._wait(candidate)
+        return news
+
+    def ban(self, address: PeerAddress) -> None:
+        """Never dial this address again; a dial or connection that is there is the caller's."""
+        self.banned.pop(address, None)
+        self.banned[address] = None
+        if len(self.banned) > BANS_MAX:
+            del self.banned[next(iter(self.banned))]
+        candidate = self._candidates.get(address)
+        if candidate is not None:
+            candidate.pinned = False
+            if candidate.state not in (State.DIALLING, State.CONNECTED):
+                self._forget(candidate)
+
+    # --- dialling
+
+    def next(self, now: float) -> Candidate | None:
+        """Take who is to be dialled now; tell with `greeted` and `ended` how it goes."""
+        self._wake(now)
+        if not self._budget.allows(now):
+            return None
+        while (candidate := self._take(now)) is not None:
+            if candidate.state is State.WAITING and self._is_wanted(candidate):
+                self._begin(candidate, now)
+                return candidate
+        return None
+
+    @property
+    def waiting(self) -> int:
+        """How many could be dialled if the budget allowed it."""
+        return sum(map(len, self._waiting.values()))
+
+    @property
+    def dialling(self) -> int:
+        """Dials under way, handshakes included."""
+        return len(self._dialling)
+
+    def connected(self, candidate: Candidate, now: float) -> None:
+        """The connection stands; the handshake begins."""
+        candidate.since = now
+
+    def greeted(self, candidate: Candidate, now: float) -> None:
+        """The peer at the other end has proven its key."""
+        if candidate.state is State.DIALLING:
+            self._end_dial(candidate, succeeded=True)
+            candidate.state = State.CONNECTED
+            candidate.since = now
+            candidate.proven = True
+
+    def ended(self, candidate: Candidate, now: float) -> None:
+        """The dial failed, or the connection is over; it is tried again later.
+
+        A connection that was useful is taken up again at once, and one that was not counts as a
+        failure; if nobody judged it, its age decides.
+        """
+        useful, candidate.useful = candidate.useful, None
+        if candidate.state is State.CONNECTED:
+            if now - candidate.since >= STABLE_S if useful is None else useful:
+                self._rest_shortly(candidate, now)
+            else:
+                self._rest(candidate, now)
+        elif candidate.state is State.DIALLING:
+            self._end_dial(candidate, succeeded=False)
+            self._rest(candidate, now)
+
+    def park(self, candidate: Candidate) -> None:
+        """Another connection to the same peer stays; this address rests until `unpark`."""
+        if candidate.state is State.DIALLING:
+            self._end_dial(candidate, succeeded=True)
+        if candidate.state is not State.FORGOTTEN:
+            candidate.proven = True
+            candidate.state = State.PARKED
+
+    def unpark(self, candidate: Candidate, now: float) -> None:
+        """The other connection is over."""
+        if candidate.state is State.PARKED:
+            self._rest_shortly(candidate, now)
+
+    def overdue(self, now: float) -> list[Candidate]:
+        """Dials that take long while others wait for their place; the caller ends them."""
+        if not self._is_crowded():
+            return []
+        return [one for one in self._dialling if now >= one.since + CROWDED_S]
+
+    def get_timer(self, now: float) -> float | None:
+        """When to call `next` and `overdue` again, unless something happens before."""
+        times = [self._resting[0][0]] if self._resting else []
+        if self._is_crowded():
+            times.append(min(one.since for one in self._dialling) + CROWDED_S)
+        if self.waiting and not self._budget.is_full:
+            times.append(now + LOOK_AGAIN_S)
+        return min(times, default=None)
+
+    # --- inside
+
+    def _is_crowded(self) -> bool:
+        return len(self._dialling) >= DIALS_PER_TOPIC and self.waiting > 0
+
+    def _is_wanted(self, candidate: Candidate) -> bool:
+        return candidate.pinned or bool(candidate.topics)
+
+    def _take(self, now: float) -> Candidate | None:
+        self._taken += 1
+        levels = _LEVELS[::-1] if self._taken % PATIENT_EVERY == 0 else _LEVELS
+        for level in levels:
+            found = self._waiting[level].take(self._randomness, self._allows(now))
+            if found is not None:
+                return found
+        return None
+
+    def _allows(self, now: float) -> Callable[[Path], bool]:
+        budget = self._budget
+
+        def allows(path: Path) -> bool:
+            if len(path) == 1:
+                return budget.allows_topic(path[0])
+            block = path[2] if len(path) == 3 else None
+            return budget.allows_block(block, now)  # type: ignore[arg-type]
+
+        return allows
+
+    def _begin(self, candidate: Candidate, now: float) -> None:
+        candidate.state = State.DIALLING
+        candidate.since = now
+        self._dialling[candidate] = None
+        self._budget.begin(*candidate.charged, now)
+
+    def _end_dial(self, candidate: Candidate, *, succeeded: bool) -> None:
+        del self._dialling[candidate]
+        self._budget.end(*candidate.charged, succeeded=succeeded)
+        self._tried(candidate)
+
+    def _tried(self, candidate: Candidate) -> None:
+        """Nobody waits for the first dial of this candidate any longer."""
+        if not candidate.tried:
+            candidate.tried = True
+            for topic in candidate.topics:
+                self._topics[topic] -= 1
+
+    def _wait(self, candidate: Candidate) -> None:
+        topic = None if candidate.pinned else min(candidate.topics)
+        source = None if candidate.pinned else candidate.source
+        block = None if candidate.pinned else candidate.block
+        candidate.state = State.WAITING
+        candidate.charged = topic, block
+        self._waiting[candidate.priority].add((topic, source, block), candidate)
+
+    def _wait_or_forget(self, candidate: Candidate) -> None:
+        if self._is_wanted(candidate):
+            self._wait(candidate)
+        else:
+            self._forget(candidate)
+
+    def _rest(self, candidate: Candidate, now: float) -> None:
+        failures = candidate.failures
+        if failures < len(RETRY_WAITS_S):
+            wait = RETRY_WAITS_S[failures]
+        else:
+            wait = PINNED_WAIT_S if candidate.pinned else FORGET_S
+        candidate.failures += 1
+        self._rest_for(candidate, wait, now)
+
+    def _rest_shortly(self, candidate: Candidate, now: float) -> None:
+        candidate.failures = 1
+        self._rest_for(candidate, RECONNECT_WAIT_S, now)
+
+    def _rest_for(self, candidate: Candidate, wait: float, now: float) -> None:
+        if candidate.address in self.banned or not self._is_wanted(candidate):
+            self._forget(candidate)
+            return
+        low, high = JITTER
+        wait *= low + (high - low) * self._randomness.random()
+        candidate.state = State.RESTING
+        candidate.since = now + wait
+        heappush(self._resting, (candidate.since, next(self._numbers), candidate))
+
+    def _wake(self, now: float) -> None:
+        """Those whose time has come wait for their turn, or are forgotten."""
+        resting = self._resting
+        while resting and resting[0][0] <= now:
+            due, _, candidate = heappop(resting)
+            if candidate.state is not State.RESTING or candidate.since != due:
+                continue  # something has happened to it since
+            if candidate.failures > len(RETRY_WAITS_S) and not candidate.pinned:
+                self._forget(candidate)
+            else:
+                self._wait_or_forget(candidate)
+
+    def _forget(self, candidate: Candidate) -> None:
+        candidate.state = State.FORGOTTEN
+        self._tried(candidate)
+        self._candidates.pop(candidate.address, None)
+
+    def _make_room(self, candidate: Candidate, topic: bytes | None) -> bool:
+        """Whether a candidate may be taken; bounds what one source, and all, can cost."""
+        turns = self._waiting[candidate.priority]
+        path = (topic, candidate.source)
+        if not turns.count(path) and turns.groups((topic,)) >= SOURCES_MAX:
+            candidate.source = _OTHERS
+            path = (topic, _OTHERS)
+        if turns.count(path) >= WAITING_PER_SOURCE_MAX:
+            return False
+        if len(self._candidates) < CANDIDATES_MAX:
+            return True
+        for level in _HOPELESS:
+            loser = self._waiting[level].take_from_largest(self._randomness)
+            if loser is not None:
+                if loser.state is State.WAITING:
+                    self._forget(loser)
+                return True
+        return False

@@ -1,0 +1,410 @@
+"""Who is dialled next, and when again."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from hypermultifeed.peers.candidate import Candidate, State
+from hypermultifeed.peers.dial_budget import DIALS_PER_BLOCK, DIALS_PER_TOPIC
+from hypermultifeed.peers.peer_queue import (
+    BANS_MAX,
+    CANDIDATES_MAX,
+    CROWDED_S,
+    FORGET_S,
+    JITTER,
+    LOOK_AGAIN_S,
+    PATIENT_EVERY,
+    PINNED_WAIT_S,
+    RECONNECT_WAIT_S,
+    RETRY_WAITS_S,
+    SOURCES_MAX,
+    STABLE_S,
+    WAITING_PER_SOURCE_MAX,
+    PeerQueue,
+)
+
+TOPIC, OTHER = b"t" * 32, b"o" * 32
+PEER = ("198.51.100.7", 4711)
+LOW, HIGH = JITTER
+
+
+def queue(*topics: bytes) -> PeerQueue:
+    made = PeerQueue(Random(1), 0.0)
+    for topic in topics or (TOPIC,):
+        made.join(topic)
+    return made
+
+
+def add(peers: PeerQueue, address: tuple[str, int] = PEER, now: float = 0.0, **more: Any) -> bool:
+    return peers.add(address, now, **{"topic": TOPIC, "source": "node", **more})
+
+
+def taken(peers: PeerQueue, now: float = 0.0) -> Candidate:
+    candidate = peers.next(now)
+    assert candidate is not None
+    return candidate
+
+
+def public(number: int, per_block: int = 1) -> tuple[str, int]:
+    """Addresses in different networks, or some in each."""
+    block, last = divmod(number, per_block)
+    return f"{20 + (block >> 16)}.{block >> 8 & 255}.{block & 255}.{last + 1}", 4711
+
+
+def test_a_peer_is_dialled_once() -> None:
+    peers = queue()
+    assert add(peers)
+    assert not add(peers)
+    candidate = taken(peers)
+    assert candidate.address == PEER
+    assert candidate.topics == {TOPIC}
+    assert candidate.state is State.DIALLING
+    assert peers.next(0.0) is None
+    assert not add(peers)
+    assert peers.next(0.0) is None
+    assert (len(peers), peers.dialling, peers.waiting) == (1, 1, 0)
+    assert list(peers) == [candidate]
+    assert peers.get(PEER) is candidate
+
+
+def test_peers_of_topics_that_are_not_joined_are_not_taken() -> None:
+    peers = queue()
+    assert not add(peers, topic=OTHER)
+    assert not add(peers, topic=None)
+    assert peers.next(0.0) is None
+
+
+def test_one_peer_of_two_topics_is_dialled_once_and_knows_both() -> None:
+    peers = queue(TOPIC, OTHER)
+    assert add(peers)
+    assert add(peers, topic=OTHER)
+    assert taken(peers).topics == {TOPIC, OTHER}
+    assert peers.next(0.0) is None
+
+
+def test_a_peer_that_is_connected_learns_of_another_topic() -> None:
+    peers = queue(TOPIC, OTHER)
+    add(peers)
+    candidate = taken(peers)
+    peers.greeted(candidate, 0.0)
+    assert add(peers, topic=OTHER)
+    assert candidate.topics == {TOPIC, OTHER}
+    assert peers.untried(OTHER) == 0
+
+
+def test_the_better_ones_come_first() -> None:
+    peers = queue()
+    add(peers, ("198.51.100.1", 1), hairpin=True)
+    add(peers, ("198.51.100.2", 1))
+    add(peers, ("192.168.0.3", 1), local=True)
+    order = [taken(peers).address[0][-1] for _ in range(3)]
+    assert order == ["3", "2", "1"]
+
+
+def test_failures_are_retried_after_growing_waits_and_then_given_up() -> None:
+    peers = queue()
+    add(peers)
+    now = 0.0
+    for wait in RETRY_WAITS_S:
+        candidate = taken(peers, now)
+        peers.ended(candidate, now)
+        assert candidate.state is State.RESTING
+        when = peers.get_timer(now)
+        assert when is not None
+        assert LOW * wait <= when - now <= HIGH * wait
+        assert peers.next(when - 0.001) is None
+        now = when
+    peers.ended(taken(peers, now), now)
+    when = peers.get_timer(now)
+    assert when is not None
+    assert LOW * FORGET_S <= when - now <= HIGH * FORGET_S
+    assert not add(peers, now=now), "it is remembered for a while"
+    assert peers.next(when) is None
+    assert len(peers) == 0
+    assert peers.get_timer(when) is None
+    assert add(peers, now=when), "then it may be found again"
+
+
+def test_waits_are_spread() -> None:
+    peers = queue()
+    for number in range(20):
+        add(peers, public(number))
+    for candidate in [taken(peers) for _ in range(20)]:
+        peers.ended(candidate, 0.0)
+    assert len({candidate.since for candidate in peers}) == 20
+
+
+def test_a_stable_connection_is_taken_up_again_at_once() -> None:
+    peers = queue()
+    add(peers)
+    candidate = taken(peers)
+    peers.greeted(candidate, 0.0)
+    assert (candidate.state, peers.dialling) == (State.CONNECTED, 0)
+    peers.ended(candidate, STABLE_S)
+    assert peers.get_timer(STABLE_S) == pytest.approx(STABLE_S + RECONNECT_WAIT_S, rel=0.1)
+    assert taken(peers, STABLE_S + 1) is candidate
+
+
+@pytest.mark.parametrize("useful", [True, False])
+def test_who_used_a_connection_knows_better_than_its_age(useful: bool) -> None:
+    peers = queue()
+    add(peers)
+    candidate = taken(peers)
+    peers.greeted(candidate, 0.0)
+    candidate.useful = useful
+    lived = 0.0 if useful else STABLE_S
+    peers.ended(candidate, lived)
+    wait = RECONNECT_WAIT_S if useful else RETRY_WAITS_S[0]
+    assert LOW * wait <= candidate.since - lived <= HIGH * wait
+    assert candidate.useful is None
+
+
+def test_a_peer_that_hangs_up_every_time_is_given_up() -> None:
+    peers = queue()
+    add(peers)
+    now = 0.0
+    for _ in range(len(RETRY_WAITS_S) + 1):
+        candidate = taken(peers, now)
+        peers.greeted(candidate, now)
+        peers.ended(candidate, now + STABLE_S / 2)
+        now += 100.0
+    assert peers.next(now) is None
+    assert len(peers) == 0
+
+
+def test_who_was_connected_goes_before_the_untried_and_those_before_the_failed() -> None:
+    peers = queue()
+    add(peers, ("198.51.100.1", 1))
+    add(peers, ("198.51.100.2", 1))
+    for candidate in [taken(peers), taken(peers)]:
+        if candidate.address[0].endswith("1"):
+            peers.greeted(candidate, 0.0)
+        peers.ended(candidate, 0.0)
+    add(peers, ("198.51.100.3", 1))
+    assert [taken(peers, 10.0).address[0][-1] for _ in range(3)] == ["1", "3", "2"]
+
+
+def test_one_dial_in_eight_goes_to_the_hopeless() -> None:
+    peers = queue()
+    add(peers, ("198.51.100.1", 1))
+    peers.ended(taken(peers), 0.0)
+    for number in range(100):
+        add(peers, public(number))
+    found = [taken(peers, 10.0).failures for _ in range(PATIENT_EVERY)]
+    assert sum(found) == 1
+
+
+def test_a_pinned_peer_needs_no_topic_and_is_never_given_up() -> None:
+    peers = PeerQueue(Random(1), 0.0)
+    assert peers.add(PEER, 0.0, pinned=True)
+    assert not peers.add(PEER, 0.0, pinned=True)
+    now = 0.0
+    for _ in range(50):
+        candidate = taken(peers, now)
+        peers.ended(candidate, now)
+        when = peers.get_timer(now)
+        assert when is not None
+        assert when - now <= PINNED_WAIT_S * HIGH
+        now = when
+    assert not peers.add(PEER, now, pinned=True)
+    assert taken(peers, now) is candidate, "asking again dials at once"
+
+
+def test_a_peer_that_was_found_may_be_pinned_later() -> None:
+    peers = queue()
+    add(peers)
+    assert peers.add(PEER, 0.0, pinned=True)
+    peers.leave(TOPIC)
+    assert taken(peers).address == PEER
+
+
+def test_leaving_a_topic_forgets_its_peers() -> None:
+    peers = queue(TOPIC, OTHER)
+    add(peers, public(1))
+    add(peers, public(2))
+    add(peers, public(2), topic=OTHER)
+    dialled = [taken(peers) for _ in range(2)]
+    peers.ended(dialled[0], 0.0)
+    peers.greeted(dialled[1], 0.0)
+    add(peers, public(3))
+    add(peers, public(4))
+    add(peers, public(4), topic=OTHER)
+    peers.leave(TOPIC)
+    peers.leave(TOPIC)
+    assert {candidate.address for candidate in peers} == {public(2), public(4)} | {
+        dialled[1].address
+    }
+    peers.leave(OTHER)
+    assert [candidate.state for candidate in peers] == [State.CONNECTED]
+    peers.ended(dialled[1], 100.0)
+    assert len(peers) == peers.waiting == 0
+    assert peers.next(100.0) is None
+    assert peers.get_timer(100.0) is None
+
+
+def test_untried_peers_are_counted_per_topic() -> None:
+    peers = queue(TOPIC, OTHER)
+    add(peers, public(1))
+    add(peers, public(1), topic=OTHER)
+    add(peers, public(2))
+    assert (peers.untried(TOPIC), peers.untried(OTHER)) == (2, 1)
+    first, second = taken(peers), taken(peers)
+    assert peers.untried(TOPIC) == 2
+    peers.ended(first, 0.0)
+    peers.greeted(second, 0.0)
+    assert (peers.untried(TOPIC), peers.untried(OTHER)) == (0, 0)
+    add(peers, public(3))
+    peers.ban(public(3))
+    assert peers.untried(TOPIC) == 0
+    assert peers.untried(b"never joined") == 0
+
+
+def test_banned_addresses_are_never_dialled_again() -> None:
+    peers = queue()
+    add(peers)
+    peers.ban(PEER)
+    assert peers.next(0.0) is None
+    assert not add(peers)
+    assert not peers.add(PEER, 0.0, pinned=True)
+    assert len(peers) == 0
+
+
+def test_a_ban_while_dialling_lasts() -> None:
+    peers = queue()
+    peers.add(PEER, 0.0, pinned=True)
+    candidate = taken(peers)
+    peers.ban(PEER)
+    peers.ended(candidate, 0.0)
+    assert peers.get_timer(0.0) is None
+    assert len(peers) == 0
+
+
+def test_bans_are_bounded() -> None:
+    peers = queue()
+    for number in range(BANS_MAX + 10):
+        peers.ban(public(number))
+    assert len(peers.banned) == BANS_MAX
+    assert add(peers, public(0))
+    assert not add(peers, public(10))
+
+
+def test_a_parked_peer_rests_until_the_other_connection_is_over() -> None:
+    peers = queue()
+    add(peers)
+    candidate = taken(peers)
+    peers.park(candidate)
+    peers.ended(candidate, 0.0)
+    assert (candidate.state, peers.dialling) == (State.PARKED, 0)
+    assert not add(peers)
+    assert peers.get_timer(0.0) is None
+    peers.unpark(candidate, 5.0)
+    assert taken(peers, 6.0) is candidate
+    peers.unpark(candidate, 6.0)
+    assert candidate.state is State.DIALLING
+
+
+def test_a_parked_peer_of_no_topic_is_forgotten() -> None:
+    peers = queue()
+    add(peers)
+    candidate = taken(peers)
+    peers.greeted(candidate, 0.0)
+    peers.park(candidate)
+    peers.leave(TOPIC)
+    peers.unpark(candidate, 1.0)
+    peers.park(candidate)
+    assert len(peers) == 0
+    assert candidate.state is State.FORGOTTEN
+
+
+def test_the_budget_of_a_topic_leaves_room_for_others() -> None:
+    peers = queue(TOPIC, OTHER)
+    for number in range(100):
+        add(peers, public(number))
+    for _ in range(DIALS_PER_TOPIC):
+        assert TOPIC in taken(peers).topics
+    assert peers.next(0.0) is None
+    add(peers, public(200), topic=OTHER)
+    assert OTHER in taken(peers).topics
+
+
+def test_a_network_is_not_dialled_at_many_places() -> None:
+    peers = queue()
+    for number in range(200):
+        add(peers, public(number, per_block=200))
+    for _ in range(DIALS_PER_BLOCK):
+        taken(peers)
+    assert peers.next(0.0) is None
+    assert peers.get_timer(0.0) == LOOK_AGAIN_S
+    add(peers, public(1000))
+    assert taken(peers).address == public(1000)
+
+
+def test_neighbours_are_not_limited_by_their_network() -> None:
+    peers = queue()
+    for number in range(3 * DIALS_PER_BLOCK):
+        add(peers, (f"192.168.0.{number}", 1), source=None, local=True)
+    assert len({taken(peers) for _ in range(3 * DIALS_PER_BLOCK)}) == 3 * DIALS_PER_BLOCK
+
+
+def test_a_peer_that_is_also_a_neighbour_counts_as_one() -> None:
+    peers = queue()
+    add(peers, ("192.168.0.1", 1))
+    add(peers, ("192.168.0.1", 1), source=None, local=True)
+    candidate = taken(peers)
+    assert candidate.local
+    assert candidate.block is None
+    peers.ended(candidate, 0.0)
+
+
+def test_long_dials_are_overdue_only_while_others_wait_for_the_place() -> None:
+    peers = queue()
+    for number in range(DIALS_PER_TOPIC):
+        add(peers, public(number))
+    dialled = [taken(peers) for _ in range(DIALS_PER_TOPIC)]
+    assert peers.overdue(60.0) == []
+    add(peers, public(1000))
+    assert peers.get_timer(0.0) == LOOK_AGAIN_S
+    assert peers.overdue(CROWDED_S - 0.1) == []
+    assert set(peers.overdue(CROWDED_S)) == set(dialled)
+    peers.connected(dialled[0], CROWDED_S)
+    assert set(peers.overdue(CROWDED_S)) == set(dialled[1:]), "the handshake has its own time"
+
+
+def test_one_source_has_a_few_waiting() -> None:
+    peers = queue()
+    news = [add(peers, public(number)) for number in range(WAITING_PER_SOURCE_MAX + 10)]
+    assert sum(news) == WAITING_PER_SOURCE_MAX
+    assert add(peers, public(9999), source="another")
+
+
+def test_sources_past_a_number_count_as_one() -> None:
+    peers = queue()
+    for number in range(SOURCES_MAX + WAITING_PER_SOURCE_MAX + 10):
+        add(peers, public(number), source=number)
+    assert len(peers) == SOURCES_MAX + WAITING_PER_SOURCE_MAX
+
+
+def test_a_full_queue_takes_newcomers_instead_of_those_with_many() -> None:
+    peers = queue()
+    add(peers, public(0), source="honest")
+    for number in range(1, CANDIDATES_MAX):
+        add(peers, public(number), source=number // WAITING_PER_SOURCE_MAX)
+    assert len(peers) == CANDIDATES_MAX
+    assert add(peers, public(CANDIDATES_MAX), source="late")
+    assert len(peers) == CANDIDATES_MAX
+    assert peers.get(public(0))
+    assert peers.untried(TOPIC) == CANDIDATES_MAX
+
+
+def test_what_ends_twice_ends_once() -> None:
+    peers = queue()
+    add(peers)
+    candidate = taken(peers)
+    peers.ended(candidate, 0.0)
+    peers.ended(candidate, 0.0)
+    peers.greeted(candidate, 0.0)
+    assert candidate.failures == 1
+    assert candidate.state is State.RESTING
