@@ -31,7 +31,7 @@ def pack(rows: Sequence[Sequence[int]]) -> bytes:
             if not 0 <= count <= NUMBER_MAX:
                 raise RecordError("no count of downloads")
             delta = count - row[day - WEEK] if day >= WEEK else count
-            _put(out, delta * 2 if delta >= 0 else -delta * 2 - 1)
+            put_number(out, delta * 2 if delta >= 0 else -delta * 2 - 1)
     return bytes(out)
 
 
@@ -52,28 +52,44 @@ def unpack(data: bytes, packages: int, span: int) -> list[list[int]]:
     rows: list[list[int]] = []
     offset = 0
     for _ in range(packages):
-        row: list[int] = []
-        for day in range(span):
-            value, offset = _take(data, offset)
-            delta = -(value + 1 >> 1) if value & 1 else value >> 1
-            count = row[day - WEEK] + delta if day >= WEEK else delta
-            if not 0 <= count <= NUMBER_MAX:
-                raise RecordError("no count of downloads")
-            row.append(count)
+        row, offset = take_row(data, offset, span)
         rows.append(row)
     if offset != len(data):
         raise RecordError("more counts than packages and days")
     return rows
 
 
-def _put(out: bytearray, value: int) -> None:
+def take_row(data: bytes, offset: int, span: int) -> tuple[list[int], int]:
+    """The days of one package that begin at ``offset``, and where they end.
+
+    Raises:
+        RecordError: as `unpack`.
+    """
+    row: list[int] = []
+    for day in range(span):
+        value, offset = take_number(data, offset)
+        delta = -(value + 1 >> 1) if value & 1 else value >> 1
+        count = row[day - WEEK] + delta if day >= WEEK else delta
+        if not 0 <= count <= NUMBER_MAX:
+            raise RecordError("no count of downloads")
+        row.append(count)
+    return row, offset
+
+
+def put_number(out: bytearray, value: int) -> None:
+    """Append a number from 0 as a varint."""
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
 
 
-def _take(data: bytes, offset: int) -> tuple[int, int]:
+def take_number(data: bytes, offset: int) -> tuple[int, int]:
+    """The varint at ``offset``, and where it ends.
+
+    Raises:
+        RecordError: it is cut off or longer than any that `put_number` writes of a count.
+    """
     value = shift = 0
     while offset < len(data) and shift < 7 * VARINT_BYTES_MAX:
         byte = data[offset]

@@ -1,0 +1,1 @@
+"""What all accepted writers say, merged, in one SQLite file that can be made anew any time."""

@@ -1,0 +1,285 @@
+"""Reading the view: what the accepted writers say together."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import cbor2
+
+from pkgstats import merge
+from pkgstats.records.codec import decode
+from pkgstats.records.model import Snapshot
+from pkgstats.view import days, hashing, members, standing, telling
+from pkgstats.view.connection import ReadConnection
+from pkgstats.view.facts import (
+    Counts,
+    DayFacts,
+    Details,
+    ListingRow,
+    PackageFacts,
+    VersionFacts,
+    WeekFacts,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pkgstats.records.model import GroupList
+    from pkgstats.view.facts import Said, WriterFacts
+
+NAMES_MAX: Final = 10_000
+"""Packages that one answer lists at most."""
+
+DAYS_END: Final = 2_932_897
+"""The day after the last that a record can tell of, in the year 9999."""
+
+_STATES: Final = ("here", "hidden", "dropped")
+
+_SHOWN: Final = """
+select name, version, downloads, summary, observed_at, tombs from shown where name = ?
+"""
+
+_LISTING: Final = """
+select name, version, downloads, summary, observed_at, tombs from shown where tombs < 2
+order by downloads desc, name
+"""
+
+_BY_MAINTAINER: Final = """
+select name, version, downloads, summary, observed_at, tombs from shown
+where tombs < 2 and package in (
+    select m.package from maintainers m
+    join snapshots_won s on s.package = m.package and s.writer = m.writer where m.user = ?
+) order by downloads desc, name limit ?
+"""
+
+_IN_SCOPE: Final = """
+select name, version, downloads, summary, observed_at, tombs from shown
+where tombs < 2 and name >= ? and name < ? order by downloads desc, name limit ?
+"""
+
+_DEPENDENTS: Final = """
+select name, version, downloads, summary, observed_at, tombs from shown
+where tombs < 2 and package in (
+    select d.package from depends d
+    join snapshots_won s on s.package = d.package and s.writer = d.writer
+    where d.target = (select id from packages where name = ?)
+) order by downloads desc, name limit ?
+"""
+
+_LISTED: Final = """select l.downloads, w.key from packages p
+    join listing_won l on l.package = p.id join writers w on w.id = l.writer where p.name = ?"""
+
+_TOLD: Final = """select s.body, w.key from packages p
+    join snapshots_won s on s.package = p.id join writers w on w.id = s.writer where p.name = ?"""
+
+_VERSIONS: Final = """select v.version, v.published, v.integrity, v.unpacked, v.deprecated,
+    v.publisher, v.observed_at, w.key,
+    (select count(*) from tombs t where t.package = v.package and t.version = v.version
+     and t.observed_at >= v.observed_at)
+    from packages p join versions_won v on v.package = p.id join writers w on w.id = v.writer
+    where p.name = ? order by v.published, v.version"""
+
+_WEEKS: Final = """select t.version, t.last_day, t.count, t.observed_at, w.key
+    from packages p join weeks t on t.package = p.id join writers w on w.id = t.writer
+    where p.name = ? order by t.last_day, t.version"""
+
+_COUNTS: Final = """
+select (select count(*) from shown where tombs < 2), (select count(*) from listing),
+    (select count(*) from snapshots), (select count(*) from versions),
+    (select count(*) from weeks), (select count(*) from days), (select count(*) from tombs),
+    (select count(distinct writer) from cores), (select coalesce(sum(records), 0) from cores),
+    (select coalesce(sum(count), 0) from refusals), (select count(*) from deferred),
+    (select count(*) from (select distinct core, block from waiting))
+"""
+
+
+class View(ReadConnection):
+    """The facts in one file, for one thread: open one in each. It cannot write.
+
+    Each answer is of one state of the file; after the file was replaced by one that was made
+    anew, of that.
+    """
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """Open a view to read it.
+
+        Raises:
+            sqlite3.OperationalError: there is no such file.
+        """
+        return cls(path)
+
+    @property
+    def identity(self) -> str:
+        """Of the file: another one after it was made anew."""
+        return str(self._told("identity"))
+
+    @property
+    def generation(self) -> int:
+        """Of the state: higher after each change, in a file that was made anew too."""
+        return int(self._told("generation"))
+
+    def changed_since(self, generation: int, limit: int = NAMES_MAX) -> list[str] | None:
+        """Packages whose list row, manifest or tombstones changed after ``generation``.
+
+        None if there are more than ``limit``. Some may be shown no more.
+        """
+        find = "select name from packages where changed > ? limit ?"
+        with self.state() as database:
+            found = [name for (name,) in database.execute(find, (generation, limit + 1))]
+        return found if len(found) <= limit else None
+
+    def listing_rows(self, names: Iterable[str] | None = None) -> Iterator[ListingRow]:
+        """The packages that are shown, most downloaded first, equal ones by name.
+
+        All of the state in which the first is taken. With ``names`` only those, in their order.
+        """
+        with self.state() as database:
+            if names is None:
+                yield from _rows(database, _LISTING)
+                return
+            for name in names:
+                found = _rows(database, _SHOWN, name)
+                yield from (row for row in found if row.state != "dropped")
+
+    def details_of(self, names: Iterable[str]) -> dict[str, Details]:
+        """What the manifests of these packages have for search; of those that were told."""
+        found: dict[str, Details] = {}
+        with self.state() as database:
+            for name in names:
+                row = database.execute(_TOLD, (name,)).fetchone()
+                if row is not None:
+                    found[name] = _details(row[0])
+        return found
+
+    def package(self, name: str) -> PackageFacts | None:
+        """All about a package's latest state; None if nobody has told anything of it."""
+        with self.state() as database:
+            row = database.execute(_SHOWN, (name,)).fetchone()
+            if row is None:
+                return None
+            listed = database.execute(_LISTED, (name,)).fetchone()
+            told = database.execute(_TOLD, (name,)).fetchone()
+        return PackageFacts(
+            name=name,
+            version=row[1],
+            downloads=listed[0] if listed else None,
+            summary=row[3],
+            observed_at=row[4],
+            state=_state(row[5]),
+            snapshot=_snapshot(told[0]) if told else None,
+            listed_by=listed[1] if listed else None,
+            told_by=told[1] if told else None,
+        )
+
+    def versions(self, name: str) -> list[VersionFacts]:
+        """The versions of a package that were told, oldest first."""
+        with self.state() as database:
+            rows = database.execute(_VERSIONS, (name,)).fetchall()
+        return [VersionFacts(*(*row, _state(tombs))) for *row, tombs in rows]
+
+    def weeks(self, name: str) -> list[WeekFacts]:
+        """Downloads of each version in each week that was told, oldest first."""
+        with self.state() as database:
+            rows = database.execute(_WEEKS, (name,)).fetchall()
+        return [
+            _week(version, last_day, [merge.Counted(*row[2:]) for row in group])
+            for (version, last_day), group in groupby(rows, key=itemgetter(0, 1))
+        ]
+
+    def days(self, name: str, start: int = 0, stop: int = DAYS_END) -> list[DayFacts]:
+        """Downloads of a package in those days of ``[start, stop)`` that were told."""
+        with self.state() as database:
+            found = days.told_of(database, name, start, min(stop, DAYS_END))
+        return [_day(day, [one.counted for one in told]) for day, told in sorted(found.items())]
+
+    def by_maintainer(self, user: str) -> list[ListingRow]:
+        """The packages that a user maintains, most downloaded first, at most `NAMES_MAX`."""
+        return self._list(_BY_MAINTAINER, user, NAMES_MAX)
+
+    def in_scope(self, scope: str) -> list[ListingRow]:
+        """The packages in a scope (without ``@``), most downloaded first, at most `NAMES_MAX`."""
+        return self._list(_IN_SCOPE, f"@{scope}/", f"@{scope}0", NAMES_MAX)
+
+    def dependents(self, name: str, limit: int = 100) -> list[ListingRow]:
+        """The packages whose latest manifest depends on this one, most downloaded first."""
+        return self._list(_DEPENDENTS, name, min(limit, NAMES_MAX))
+
+    def writers(self) -> list[WriterFacts]:
+        """The writers that are accepted, or were."""
+        with self.state() as database:
+            return standing.writers(database)
+
+    def group_list(self) -> GroupList | None:
+        """The newest list of the group."""
+        with self.state() as database:
+            return members.group_list(database)
+
+    def why(self, name: str, day: int | None = None) -> list[Said]:
+        """What each accepted writer says of a package, or of its downloads in one day.
+
+        Of one writer the words that count; `pkgstats.view.why.why` reads the others too.
+        """
+        with self.state() as database:
+            return telling.said(database, name, day)
+
+    def counts(self) -> Counts:
+        """How much there is."""
+        with self.state() as database:
+            return Counts(*database.execute(_COUNTS).fetchone())
+
+    def view_hash(self) -> bytes:
+        """BLAKE2b-256 of all that counts: the same wherever the same blocks were read."""
+        with self.state() as database:
+            return hashing.view_hash(database)
+
+    def _told(self, key: str) -> Any:
+        with self.state() as database:
+            return database.execute("select value from meta where key = ?", (key,)).fetchone()[0]
+
+    def _list(self, query: str, *values: str | int) -> list[ListingRow]:
+        with self.state() as database:
+            return list(_rows(database, query, *values))
+
+
+def _rows(database: sqlite3.Connection, query: str, *values: str | int) -> Iterator[ListingRow]:
+    for *row, tombs in database.execute(query, values):
+        yield ListingRow._make((*row, _state(tombs)))
+
+
+def _state(tombs: int) -> str:
+    return _STATES[min(tombs, merge.TOMBS_TO_DROP)]
+
+
+def _week(version: str, last_day: int, told: list[merge.Counted]) -> WeekFacts:
+    return WeekFacts(version, last_day, *merge.joint_count(told), merge.is_disputed(last_day, told))
+
+
+def _day(day: int, told: list[merge.Counted]) -> DayFacts:
+    return DayFacts(day, *merge.joint_count(told), merge.is_disputed(day, told))
+
+
+def _snapshot(body: bytes) -> Snapshot:
+    (record,) = decode(body)
+    assert isinstance(record, Snapshot), "the view holds what it was given"
+    return record
+
+
+def _details(body: bytes) -> Details:
+    """Straight from the CBOR, which was checked when it was taken in: there are many of these."""
+    (told,) = cbor2.loads(body)
+    return Details(
+        keywords=tuple(told.get(9, ())),
+        maintainers=tuple(told.get(13, ())),
+        licence=told.get(10, ""),
+        deprecated=told.get(25, ""),
+        types=told.get(17, "none"),
+        module=told.get(18, "cjs"),
+        dependencies=tuple(told.get(14, ())),
+        modified=told.get(7, 0) or told[2],
+        created=told.get(28),
+    )
