@@ -59,6 +59,18 @@ def unpack(data: bytes, packages: int, span: int) -> list[list[int]]:
     return rows
 
 
+def nth_row(data: bytes, number: int, span: int) -> list[int]:
+    """The row of one package, counted from 0, of what `pack` gave.
+
+    Raises:
+        RecordError: as `unpack`.
+    """
+    offset = 0
+    for _ in range(number):
+        _, offset = take_row(data, offset, span)
+    return take_row(data, offset, span)[0]
+
+
 def take_row(data: bytes, offset: int, span: int) -> tuple[list[int], int]:
     """The days of one package that begin at ``offset``, and where they end.
 

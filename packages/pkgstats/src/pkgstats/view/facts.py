@@ -192,8 +192,9 @@ class Said:
         value: what was said, for people to read.
         writer: who; ``observed_at``, ``source``: when and where it was seen.
         core, block, number: where it stands.
-        verdict: ``wins``, ``loses``, ``disputed`` (it wins, and others disagree), ``repeated``
-            (the writer has said better since), ``taken back`` or ``waits``.
+        verdict: ``wins``; ``loses`` against another writer's word; ``disputed``: it wins, and
+            others disagree; ``replaced`` by a word of the same writer; ``taken back``;
+            ``waits``: it is from the future; ``refused``.
     """
 
     about: str

@@ -222,7 +222,7 @@ class View(ReadConnection):
     def why(self, name: str, day: int | None = None) -> list[Said]:
         """What each accepted writer says of a package, or of its downloads in one day.
 
-        Of one writer the words that count; `pkgstats.view.why.why` reads the others too.
+        Of one writer the words that count; `pkgstats.view.why` finds the others too.
         """
         with self.state() as database:
             return telling.said(database, name, day)

@@ -50,6 +50,14 @@ class Applied:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How many cores were accepted from their start on, and how many were reset before."""
+
+    accepted: int
+    reset: int
+
+
 class Store:
     """Writes to a view; for one thread at a time."""
 
@@ -142,10 +150,10 @@ class Store:
         due: int | None = row[0]
         return due
 
-    def retrust(self, own: Collection[bytes] = (), *, only_meta: bool = False, now: int) -> bool:
+    def retrust(self, own: Collection[bytes] = (), *, only_meta: bool = False, now: int) -> Judged:
         """Accept whom the list and the cards that were read now name, and nobody else.
 
-        Cores for which something has changed are reset. Returns whether there were any.
+        Cores for which something has changed are reset, and accepted anew if they still count.
 
         Args:
             own: keys of my writers' ``meta`` feeds.
@@ -161,14 +169,14 @@ class Store:
         stale = cores.stale(present, wanted)
         fresh = {key: one for key, one in wanted.items() if key in stale or key not in present}
         if not stale and not fresh:
-            return False
+            return Judged(0, 0)
         with self._change(now):
             for key in stale:
                 cores.reset(self._database, present[key])
                 cores.remove(self._database, present[key])
             for key, authority in fresh.items():
                 cores.add(self._database, key, authority)
-        return True
+        return Judged(len(fresh), len(stale))
 
     def note_check(self, writer: bytes, *, wrong: bool) -> None:
         """Note that a record of a writer was looked at again; `retrust` draws the conclusion."""
@@ -176,6 +184,25 @@ class Store:
         with _transaction(self._database):
             writer_id(self._database, writer)
             self._database.execute(update, (wrong, writer))
+
+    def checks(self) -> list[tuple[bytes, int, int]]:
+        """Writers whose records were looked at again: how many of them, how many were wrong."""
+        find = "select key, checked, wrong from writers where checked > 0"
+        return self._database.execute(find).fetchall()
+
+    def restore_checks(self, checks: Iterable[tuple[bytes, int, int]]) -> None:
+        """Take over what `checks` of another view gave."""
+        add = "insert into writers (key, checked, wrong) values (?, ?, ?)"
+        with _transaction(self._database):
+            self._database.executemany(add, checks)
+
+    def behind(self, kind: str, lengths: Mapping[bytes, int]) -> int:
+        """How many blocks of accepted cores were not read, of ``lengths`` by their keys."""
+        find = "select key, until, position from cores where kind = ?"
+        return sum(
+            max(0, min(lengths.get(key, 0), BEYOND if until is None else until) - read(position))
+            for key, until, position in self._database.execute(find, (kind,))
+        )
 
     def changed_since(self, generation: int, limit: int) -> list[str] | None:
         """Names of packages that changed after ``generation``; None if more than ``limit``."""
@@ -200,6 +227,12 @@ class Store:
 
     def _applied(self, applier: applying.Applier) -> Applied:
         return Applied(applier.blocks, applier.records, applier.refused, self.generation)
+
+
+def read(position: str) -> int:
+    """How many blocks were delivered up to a position (`hypermultifeed.EntryBatch`)."""
+    runs = (run.split(":") for run in position.split(",") if run)
+    return sum(int(stop) - int(start) for start, stop in runs)
 
 
 def _prepare(database: sqlite3.Connection, group: bytes) -> None:
