@@ -14,17 +14,17 @@ import sys
 from pathlib import Path
 
 from pkgstats.dataset import FILE, pack, unpack
-from pkgstats.facts import PackageFact, package_fact
+from pkgstats.listing import Row
 
 TARGET = Path(__file__).resolve().parent.parent / "packages/pkgstats/src/pkgstats/data" / FILE
 COUNT = 20_000
 
 
-def read_list(path: Path) -> list[PackageFact]:
-    """All packages of the list; ValueError if one of them cannot be a package."""
+def read_list(path: Path) -> list[Row]:
+    """All packages of the list; `unpack` refuses what cannot be one."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
-            package_fact(row["name"], row["version"], int(row["downloads_a_month"]))
+            Row(row["name"], row["version"], int(row["downloads_a_month"]))
             for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         ]
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from pkgstats import dataset
 from pkgstats.dataset import COLUMNS, DatasetError, pack, unpack
-from pkgstats.facts import PackageFact
+from pkgstats.listing import Row
 
-FACTS = [PackageFact("a", "1.0.0", 30), PackageFact("b", "2.0.0", 20), PackageFact("c", "3", 20)]
+FACTS = [Row("a", "1.0.0", 30), Row("b", "2.0.0", 20), Row("c", "3", 20)]
 
 
 def packed(text: str) -> bytes:
@@ -52,8 +52,9 @@ def test_packing_the_shipped_facts_again_changes_nothing() -> None:
         (packed(f"{COLUMNS}\na\t1\n"), "line 2: a name, a version and a number"),
         (packed(f"{COLUMNS}\na\t1\t-1\n"), "line 2: a name, a version and a number"),
         (packed(f"{COLUMNS}\na\t1\t{'9' * 5000}\n"), "line 2: the number is too large"),
-        (packed(f"{COLUMNS}\na\t1\t9999999999999999\n"), "line 2: not a count"),
-        (packed(f"{COLUMNS}\na\t1\t1\n\t1\t1\n"), "line 3: not a package name"),
+        (packed(f"{COLUMNS}\na\t1\t9999999999999999\n"), "line 2: no number"),
+        (packed(f"{COLUMNS}\na\t1\t1\n\t1\t1\n"), "line 3: no name"),
+        (packed(f"{COLUMNS}\na\t{'1' * 257}\t1\n"), "line 2: no text"),
         (packed(f"{COLUMNS}\na\t1\t1\nb\t1\t2\n"), "line 3: b has more downloads"),
         (packed(f"{COLUMNS}\na\t1\t1\na\t1\t1\n"), "line 3: a was there before"),
     ],

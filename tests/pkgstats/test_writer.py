@@ -1,88 +1,102 @@
 from __future__ import annotations
 
-import asyncio
-import io
-import json
-import subprocess
-import sys
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hypermultifeed import Multifeed, memory
-from pkgstats import writer
-from pkgstats.dataset import shipped
-from pkgstats.facts import fact_from_value
-from pkgstats.writer import Progress, append_rest, part_of, run_writer, write, writer_name
+from hypermultifeed import Corestore, KeyPair, Multifeed, memory
+from pkgstats.group import root_key
+from pkgstats.records.blocks import decode_block
+from pkgstats.records.kinds import RecordError
+from pkgstats.records.model import CORES, Heartbeat, NamesBlock, Snapshot, WriterCard
+from pkgstats.writer import Writer
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Collection
 
-KEY = bytes(range(32))
+    from hypermultifeed import Hypercore, StorageFactory
 
-
-def test_the_parts_are_everything_once() -> None:
-    parts = [part_of(part, 3) for part in range(3)]
-    assert sorted(fact for part in parts for fact in part) == sorted(shipped())
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
-    assert {writer_name(part) for part in range(3)} == {"writer-1", "writer-2", "writer-3"}
+G = KeyPair.from_seed(bytes(32))
 
 
-async def test_appending_goes_on_where_it_stopped() -> None:
-    facts = shipped()[:1000]
-    told: list[int] = []
-    end = asyncio.Event()
-    async with Multifeed(memory(), key=KEY, value_encoding="json") as multi:
-        feed = await multi.writer("writer-1")
-        await feed.extend([fact.to_value() for fact in facts[:7]])
-        await append_rest(feed, facts, lambda: told.append(feed.length), end)
-        assert told == [257, 507, 757, 1000]
-        assert [fact_from_value(value) async for value in feed.read()] == list(facts)
-        await append_rest(feed, facts, lambda: told.append(-1), end)
-    assert told[-1] == 1000
+@asynccontextmanager
+async def multifeeds(
+    storage: StorageFactory, kinds: Collection[str] = CORES
+) -> AsyncIterator[dict[str, Multifeed]]:
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Corestore(storage))
+        yield {
+            kind: await stack.enter_async_context(
+                Multifeed(store, key=root_key(G.public_key, kind))
+            )
+            for kind in kinds
+        }
 
 
-async def test_appending_stops_when_asked() -> None:
-    end = asyncio.Event()
-    async with Multifeed(memory(), key=KEY, value_encoding="json") as multi:
-        feed = await multi.writer("writer-1")
-        await append_rest(feed, shipped()[:1000], end.set, end)
-        assert feed.length == writer.APPEND_BATCH
+async def records(feed: Hypercore) -> list[object]:
+    return [one for block in [b async for b in feed.read()] for one in decode_block(block)]
 
 
-async def test_it_tells_its_parent_and_ends_when_asked(tmp_path: Path) -> None:
-    told: list[Progress] = []
-    end = asyncio.Event()
-
-    def say(progress: Progress) -> None:
-        told.append(progress)
-        if progress["length"] == progress["total"]:
-            end.set()
-
-    await write(tmp_path / "w", KEY, 39, 40, say=say, asked_to_end=end)
-    assert [said["length"] for said in told] == [0, 250, 500]
-    assert {said["total"] for said in told} == {500}
-    async with Multifeed(tmp_path / "w", key=KEY) as multi:
-        assert [feed.key.hex() for feed in multi.feeds()] == [told[0]["feed"]]
-
-
-def test_the_process_ends_with_its_parents_pipe(tmp_path: Path) -> None:
-    options = ["--data", str(tmp_path / "w"), "--part", "0", "--parts", "200"]
-    result = subprocess.run(
-        [sys.executable, "-m", "pkgstats", "writer", *options],
-        input=KEY.hex() + "\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    said = [json.loads(line) for line in result.stdout.splitlines()]
-    assert said[0]["length"] == 0
-    assert said[0]["port"] > 0
-    assert result.stderr == ""
+async def test_the_card_names_all_feeds_and_is_said_once() -> None:
+    storage = memory()
+    for _ in range(2):
+        async with multifeeds(storage) as multis:
+            writer = await Writer.open(multis, title="one", contact="me", now=5)
+            (card,) = await records(writer.feeds["meta"])
+            assert card == WriterCard(
+                title="one",
+                contact="me",
+                cores={kind: writer.feeds[kind].key for kind in CORES},
+                observed_at=5,
+            )
+            assert writer.key == multis["meta"].feeds()[0].key
 
 
-def test_a_key_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("no key\n"))
-    with pytest.raises(ValueError, match="hexadecimal"):
-        run_writer(tmp_path / "w", 0, 2)
+async def test_another_title_is_another_card_even_behind_heartbeats_and_nonsense() -> None:
+    async with multifeeds(memory()) as multis:
+        writer = await Writer.open(multis, title="one", now=5)
+        await writer.beat(Heartbeat(observed_at=6, checked=3))
+        await writer.feeds["meta"].append(b"nonsense")
+        assert (await writer.card()).title == "one"  # type: ignore[union-attr]
+        await Writer.open(multis, title="two", now=7)
+        assert (await writer.card()).title == "two"  # type: ignore[union-attr]
+        await Writer.open(multis, title="two", now=8)
+        assert writer.feeds["meta"].length == 4
+
+
+async def test_records_go_into_the_feed_of_their_kind() -> None:
+    async with multifeeds(memory()) as multis:
+        writer = await Writer.open(multis, title="one", now=5)
+        said = [Snapshot(name=f"p{n}", version="1", observed_at=n) for n in range(3)]
+        assert await writer.append(said) == 1
+        assert await writer.append([]) == 0
+        assert await records(writer.feeds["detail"]) == said
+        assert writer.feeds["index"].length == 0
+
+
+async def test_records_that_lie_in_several_cores_are_refused_before_anything_is_written() -> None:
+    async with multifeeds(memory()) as multis:
+        writer = await Writer.open(multis, title="one", now=5)
+        snapshot = Snapshot(name="a", version="1", observed_at=1)
+        with pytest.raises(ValueError, match="several cores"):
+            await writer.append([snapshot, NamesBlock(names=("a",), observed_at=1)])
+        with pytest.raises(RecordError):
+            await writer.append([snapshot, Snapshot(name="a", version="x" * 999, observed_at=1)])
+        assert writer.feeds["detail"].length == 0
+
+
+async def test_a_peer_that_shares_two_kinds_writes_two() -> None:
+    async with multifeeds(memory(), ("meta", "index")) as multis:
+        writer = await Writer.open(multis, title="one", now=5)
+        assert writer.feeds.keys() == {"meta", "index"}
+        with pytest.raises(ValueError, match="not open"):
+            await writer.append([Snapshot(name="a", version="1", observed_at=1)])
+
+
+async def test_the_groups_own_feed_is_no_writer_of_mine() -> None:
+    async with multifeeds(memory()) as multis:
+        await multis["meta"].writer("group", key_pair=G)
+        assert Writer.keys(multis["meta"], G.public_key) == []
+        writer = await Writer.open(multis, title="one", now=5)
+        assert Writer.keys(multis["meta"], G.public_key) == [writer.key]

@@ -13,38 +13,50 @@ import hashlib
 import zlib
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pkgstats.facts import PackageFact, package_fact
+from pkgstats.listing import Row
+from pkgstats.records.kinds import Name, Number, RecordError
+from pkgstats.records.model import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-COLUMNS = "name\tversion\tdownloads_a_month"
-PACKED_BYTES_MAX = 1 << 20
-TEXT_BYTES_MAX = 8 << 20
-FILE = "packages.tsv.gz"
+COLUMNS: Final = "name\tversion\tdownloads_a_month"
+FILE: Final = "packages.tsv.gz"
+
+PACKED_BYTES_MAX: Final = 1 << 20
+"""Largest file that is read."""
+
+TEXT_BYTES_MAX: Final = 8 << 20
+"""Longest text in it."""
+
+OBSERVED_AT: Final = 1_763_769_600_000
+"""A day (2025-11-22, ms since 1970) no later than the list, so that what is seen counts more."""
+
+SOURCE: Final = "list"
+"""What records of these facts name as their source."""
 
 
 class DatasetError(ValueError):
     """The file of facts is damaged, or is no such file."""
 
 
-def pack(facts: Iterable[PackageFact]) -> bytes:
+def pack(rows: Iterable[Row]) -> bytes:
     """The file for these facts; the same facts in any order give the same bytes.
 
     Raises:
         DatasetError: the file would be larger than `unpack` reads.
     """
-    ordered = sorted(facts, key=lambda fact: (-fact.downloads, fact.name))
-    lines = [COLUMNS, *("\t".join(map(str, fact)) for fact in ordered)]
+    ordered = sorted(rows, key=lambda row: (-row.downloads, row.name))
+    lines = [COLUMNS, *(f"{row.name}\t{row.version}\t{row.downloads}" for row in ordered)]
     packed = gzip.compress("\n".join([*lines, ""]).encode(), 9, mtime=0)
     if len(packed) > PACKED_BYTES_MAX:
         raise DatasetError(f"{len(packed):,} bytes packed; at most {PACKED_BYTES_MAX:,} are read")
     return packed
 
 
-def unpack(packed: bytes) -> list[PackageFact]:
+def unpack(packed: bytes) -> list[Row]:
     """The facts in a file, most downloaded first.
 
     Raises:
@@ -56,21 +68,21 @@ def unpack(packed: bytes) -> list[PackageFact]:
         raise DatasetError(f"line 1: the columns must be {COLUMNS!r}")
     if lines.pop() if lines else True:
         raise DatasetError("the last line is cut off")
-    facts: list[PackageFact] = []
+    rows: list[Row] = []
     names: set[str] = set()
     for number, line in enumerate(lines, start=2):
-        fact = _fact(line, number)
-        if fact.name in names:
-            raise DatasetError(f"line {number}: {fact.name} was there before")
-        if facts and fact.downloads > facts[-1].downloads:
-            raise DatasetError(f"line {number}: {fact.name} has more downloads than the line above")
-        names.add(fact.name)
-        facts.append(fact)
-    return facts
+        row = _row(line, number)
+        if row.name in names:
+            raise DatasetError(f"line {number}: {row.name} was there before")
+        if rows and row.downloads > rows[-1].downloads:
+            raise DatasetError(f"line {number}: {row.name} has more downloads than the line above")
+        names.add(row.name)
+        rows.append(row)
+    return rows
 
 
 @cache
-def shipped() -> tuple[PackageFact, ...]:
+def shipped() -> tuple[Row, ...]:
     """The facts that come with this package, most downloaded first."""
     return tuple(unpack(_shipped_file()))
 
@@ -101,13 +113,14 @@ def _text(packed: bytes) -> str:
         raise DatasetError(f"the text is not UTF-8 ({error.reason})") from error
 
 
-def _fact(line: str, number: int) -> PackageFact:
+def _row(line: str, number: int) -> Row:
     fields = line.split("\t")
     if len(fields) != 3 or not (fields[2].isascii() and fields[2].isdecimal()):
         raise DatasetError(f"line {number}: a name, a version and a number were expected")
     if len(fields[2]) > 16:
         raise DatasetError(f"line {number}: the number is too large")
     try:
-        return package_fact(fields[0], fields[1], int(fields[2]))
-    except ValueError as error:
+        name, version = Name().check(fields[0]), VERSION.check(fields[1])
+        return Row(name, version, Number().check(int(fields[2])))
+    except RecordError as error:
         raise DatasetError(f"line {number}: {error}") from error

@@ -1,126 +1,113 @@
-"""One writer of the demo: a process that appends its part of the facts and serves its feed.
-
-It speaks to its parent in lines: the root key (hex) comes first on standard input, whose end asks
-the process to close; what happens goes to standard output as JSON. A parent that dies closes the
-pipe too, so no writer is ever left behind.
-"""
+"""A writer of mine: one feed of each kind, under one card."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, Self
 
-from hypermultifeed import HypermultifeedError, Multifeed
-from pkgstats.dataset import shipped
+from pkgstats.records.blocks import decode_block, encode_block, split_blocks
+from pkgstats.records.kinds import RecordError
+from pkgstats.records.model import Heartbeat, WriterCard
+from pkgstats.trust import CORE_OF, META
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
-    from hypermultifeed import Hypercore
-    from pkgstats.facts import PackageFact
+    from hypermultifeed import Hypercore, Multifeed
+    from pkgstats.records.model import Known
 
-APPEND_BATCH: Final = 250
-"""Facts signed and stored together."""
-
-HOST: Final = "127.0.0.1"
+NAME: Final = "pkgstats"
+"""What my feeds are called within their multifeeds; peers do not see it."""
 
 
-class Progress(TypedDict):
-    """What a writer says, one line each time something changes.
+class Writer:
+    """Appends records to my feeds; who reads them decides what they count for.
 
     Attributes:
-        feed: its feed's key in hex.
-        port: where it listens on the loopback address.
-        length: blocks appended so far.
-        total: blocks that it will have appended.
+        feeds: by kind.
     """
 
-    feed: str
-    port: int
-    length: int
-    total: int
+    def __init__(self, feeds: Mapping[str, Hypercore]) -> None:
+        """Take the feeds; see `open`."""
+        self.feeds = dict(feeds)
+
+    @classmethod
+    async def open(
+        cls, multis: Mapping[str, Multifeed], *, title: str, contact: str = "", now: int
+    ) -> Self:
+        """Open my feeds, made at the first time, and say in the card which they are.
+
+        Args:
+            multis: the group's multifeeds by kind; ``meta`` is among them.
+            title: what to call this writer.
+            contact: how to reach who runs it.
+            now: ms since 1970, UTC.
+
+        Raises:
+            RecordError: the title or the contact is too long.
+        """
+        feeds = {kind: await multi.writer(NAME) for kind, multi in multis.items()}
+        writer = cls(feeds)
+        cores = {kind: feed.key for kind, feed in feeds.items()}
+        card = WriterCard(title=title, contact=contact, cores=cores, observed_at=now)
+        await writer.present(card)
+        return writer
+
+    @staticmethod
+    def keys(meta: Multifeed, group: bytes) -> list[bytes]:
+        """The keys by which my writers in a multifeed of kind ``meta`` are known."""
+        return [feed.key for feed in meta.feeds() if feed.writable and feed.key != group]
+
+    @property
+    def key(self) -> bytes:
+        """What this writer is known by: the key of its ``meta`` feed."""
+        return self.feeds[META].key
+
+    async def present(self, card: WriterCard) -> bool:
+        """Append a card unless the newest one says the same; returns whether it was appended."""
+        old = await self.card()
+        if old is not None and _words(old) == _words(card):
+            return False
+        await self.append([card])
+        return True
+
+    async def card(self) -> WriterCard | None:
+        """The newest card in my ``meta`` feed."""
+        feed = self.feeds[META]
+        for index in range(feed.length - 1, -1, -1):
+            try:
+                records = decode_block(await feed.get(index))
+            except RecordError:
+                continue
+            for record in reversed(records):
+                if isinstance(record, WriterCard):
+                    return record
+        return None
+
+    async def append(self, records: Iterable[Known]) -> int:
+        """Append records of one kind of core, as few blocks as hold them; returns how many.
+
+        Packing them is done in a thread.
+
+        Raises:
+            RecordError: a record passes a bound; nothing was appended.
+            ValueError: they belong into different cores, or into one that is not open here.
+        """
+        chosen = list(records)
+        if not chosen:
+            return 0
+        kinds = {CORE_OF[type(record)] for record in chosen}
+        feed = self.feeds.get(kinds.pop())
+        if kinds or feed is None:
+            raise ValueError("records of several cores, or of one that is not open")
+        blocks = await asyncio.to_thread(lambda: list(split_blocks(chosen)))
+        await feed.extend(blocks)
+        return len(blocks)
+
+    async def beat(self, heartbeat: Heartbeat) -> None:
+        """Say that this writer is at work."""
+        await self.feeds[META].append(encode_block([heartbeat]))
 
 
-def part_of(part: int, parts: int) -> tuple[PackageFact, ...]:
-    """The facts that one of several writers appends: every so manieth, from the top down."""
-    return shipped()[part::parts]
-
-
-def writer_name(part: int) -> str:
-    """What a writer is called."""
-    return f"writer-{part + 1}"
-
-
-async def write(
-    folder: Path,
-    root_key: bytes,
-    part: int,
-    parts: int,
-    *,
-    say: Callable[[Progress], None],
-    asked_to_end: asyncio.Event,
-) -> None:
-    """Serve the feed in a folder and append what it lacks, until asked to end.
-
-    A feed that was begun by an earlier process is continued.
-    """
-    facts = part_of(part, parts)
-    async with Multifeed(folder, key=root_key, value_encoding="json") as multi:
-        feed = await multi.writer(writer_name(part))
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with suppress(HypermultifeedError, OSError):  # the peer's end of it says why
-                await multi.replicate(initiator=False).run(reader, writer)
-
-        server = await asyncio.start_server(serve, HOST, 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-
-            def tell() -> None:
-                say(Progress(feed=feed.key.hex(), port=port, length=feed.length, total=len(facts)))
-
-            tell()
-            await append_rest(feed, facts, tell, asked_to_end)
-            await asked_to_end.wait()
-
-
-async def append_rest(
-    feed: Hypercore,
-    facts: tuple[PackageFact, ...],
-    tell: Callable[[], None],
-    asked_to_end: asyncio.Event,
-) -> None:
-    """Append the facts that the feed does not have yet, in batches."""
-    while feed.length < len(facts) and not asked_to_end.is_set():
-        batch = facts[feed.length : feed.length + APPEND_BATCH]
-        await feed.extend([fact.to_value() for fact in batch])
-        tell()
-        await asyncio.sleep(0)  # peers get their turn
-
-
-def run_writer(folder: Path, part: int, parts: int) -> None:
-    """The whole life of a writer's process."""
-    root_key = bytes.fromhex(sys.stdin.readline())
-
-    def say(progress: Progress) -> None:
-        print(json.dumps(progress), flush=True)  # noqa: T201 - the parent reads it
-
-    async def work() -> None:
-        asked_to_end = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def wait_for_end() -> None:
-            sys.stdin.read()
-            with suppress(RuntimeError):  # the loop is closed: we have ended by ourselves
-                loop.call_soon_threadsafe(asked_to_end.set)
-
-        threading.Thread(target=wait_for_end, daemon=True).start()
-        await write(folder, root_key, part, parts, say=say, asked_to_end=asked_to_end)
-
-    with suppress(BrokenPipeError):  # the parent is gone, nothing is left to do
-        asyncio.run(work())
+def _words(card: WriterCard) -> tuple[object, ...]:
+    return card.title, card.contact, card.cores

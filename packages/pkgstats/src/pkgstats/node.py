@@ -1,0 +1,329 @@
+"""A node: one folder with what a peer of a group needs, in one async context manager.
+
+    async with Node(folder, group, network=Network()) as node:
+        writer = await node.write("my crawler")
+        await writer.append(records)
+        await node.catch_up()
+
+The folder holds the feeds (``store``), the view made from them (``view.db``) and the search index
+made from that (``search.db``). The last two can be deleted any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from hypermultifeed import DEFAULT_BOOTSTRAP, Corestore, Hypercore, Multifeed, Networker
+from pkgstats import group as groups
+from pkgstats import trust
+from pkgstats.group import Acceptance, Group, GroupError, root_key
+from pkgstats.indexer import Indexer, now_ms
+from pkgstats.records.blocks import encode_block
+from pkgstats.records.model import CORES, GroupList
+from pkgstats.view.reading import View
+from pkgstats.view.store import SchemaError
+from pkgstats.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+    from types import TracebackType
+
+    from pkgstats.indexer import Progress
+
+STORE_FOLDER: Final = "store"
+VIEW_FILE: Final = "view.db"
+SEARCH_FILE: Final = "search.db"
+
+SPARSE: Final = frozenset({"readme"})
+"""Kinds of which blocks are fetched only when they are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How a node finds peers.
+
+    Attributes:
+        dht, lan: look for peers, and be found, in the DHT and in the local network.
+        peers: host and port of peers to dial whatever else is found.
+        bootstrap: ``host:port`` of the DHT's nodes to begin with.
+        host, port: where to listen; port 0: any free one.
+        loopback: whether peers on this machine count.
+    """
+
+    dht: bool = True
+    lan: bool = True
+    peers: Sequence[tuple[str, int]] = ()
+    bootstrap: Sequence[str] = DEFAULT_BOOTSTRAP
+    host: str = "0.0.0.0"  # noqa: S104 - peers are to reach us
+    port: int = 0
+    loopback: bool = False
+
+    @classmethod
+    def only_loopback(cls, *peers: tuple[str, int]) -> Self:
+        """Peers on this machine that are named, and those who dial us."""
+        return cls(dht=False, lan=False, peers=peers, host="127.0.0.1", loopback=True)
+
+
+class Node:
+    """One peer of one group. While it is open, nobody else can write to its folder.
+
+    Attributes:
+        folder, group: as given.
+        multis: the multifeeds that are open, by kind.
+        network: None without one.
+        indexer: keeps the view up to date.
+        writer: my writer, once `write` was called.
+        on_progress: called as the view grows.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        group: Group,
+        *,
+        network: Network | None = None,
+        kinds: Collection[str] = CORES,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        """Prepare; nothing is opened.
+
+        Args:
+            folder: of this node; made if need be.
+            group: see `Group.find`, `Group.join` and `Group.create`.
+            network: how to find peers; None: stay alone.
+            kinds: of the cores to share. Who only searches needs `group.SEARCH_KINDS`.
+            clock: the time in ms since 1970, UTC.
+        """
+        self.folder = Path(folder)
+        self.group = group
+        self.multis: dict[str, Multifeed] = {}
+        self.network: Networker | None = None
+        self.writer: Writer | None = None
+        self.on_progress: Callable[[Progress], None] | None = None
+        self.indexer: Indexer
+        self._view: View
+        self._plan = network
+        self._kinds = [kind for kind in CORES if kind in kinds or kind == trust.META]
+        self._clock = clock
+        self._acceptance = Acceptance(group.key)
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._work: asyncio.TaskGroup
+
+    async def __aenter__(self) -> Self:
+        """Open all of it, and go on with what is not read yet.
+
+        Raises:
+            StorageLockedError: another process has the folder.
+            StorageError, OSError, sqlite3.Error: as the folder says.
+        """
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the network, end what is being done, close everything.
+
+        Raises:
+            Exception: work in the background failed, which has ended the block.
+        """
+        try:
+            await self._stack.__aexit__(exc_type, exc_value, traceback)
+        except BaseExceptionGroup as failures:
+            if exc_value is None or exc_value not in failures.exceptions:
+                raise failures.exceptions[0] from None
+
+    @property
+    def view_path(self) -> Path:
+        """The view's file."""
+        return self.folder / VIEW_FILE
+
+    @property
+    def search_path(self) -> Path:
+        """The search index's file."""
+        return self.folder / SEARCH_FILE
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where this node listens, host and port each; none without a network."""
+        return [] if self.network is None else self.network.addresses
+
+    # --- writing
+
+    async def write(self, title: str, *, contact: str = "") -> Writer:
+        """Open my writer, made at the first time; others believe it once the group admits it.
+
+        Args:
+            title: what to call it.
+            contact: how to reach who runs it.
+
+        Raises:
+            RecordError: a text is too long.
+        """
+        self.writer = await Writer.open(
+            self.multis, title=title, contact=contact, now=self._clock()
+        )
+        self.indexer.accept(self.writer.key)
+        self._judge()
+        return self.writer
+
+    async def catch_up(self) -> None:
+        """Take all that is here into the view."""
+        await self.indexer.catch_up()
+
+    # --- the group
+
+    def group_list(self) -> GroupList | None:
+        """The newest list that has been read."""
+        return self._view.group_list()
+
+    async def admit(self, key: bytes, role: str = "crawler") -> GroupList:
+        """Name a writer in the group's list, or give it another role.
+
+        Raises:
+            GroupError: the group is somebody else's, or is full.
+        """
+        await self.catch_up()
+        return await self._publish(groups.admit(self.group_list(), key, role, now=self._clock()))
+
+    async def revoke(self, key: bytes, until: Mapping[str, int] | None = None) -> GroupList:
+        """Let a member's feeds count only up to some block.
+
+        Args:
+            key: of its ``meta`` feed.
+            until: see `group.revoke`; None: what is here now goes on to count.
+
+        Raises:
+            GroupError: the group is somebody else's, or that is no member.
+        """
+        await self.catch_up()
+        if until is None:
+            until = self._lengths(key)
+        return await self._publish(groups.revoke(self.group_list(), key, until, now=self._clock()))
+
+    async def set_rate(self, rate: int) -> GroupList:
+        """Set how often the whole group asks registries, in requests a thousand seconds.
+
+        Raises:
+            GroupError: the group is somebody else's, or that is too much.
+        """
+        await self.catch_up()
+        return await self._publish(groups.with_rate(self.group_list(), rate, now=self._clock()))
+
+    async def _publish(self, listed: GroupList) -> GroupList:
+        pair = self.group.key_pair
+        if pair is None:
+            raise GroupError(
+                "only the group's owner can change its list: who made it with `pkgstats group"
+                " create`, in the folder with the secret"
+            )
+        feed = await self.multis[trust.META].writer("group", key_pair=pair)
+        await feed.append(encode_block([listed]))
+        await self.catch_up()
+        return listed
+
+    def _lengths(self, writer: bytes) -> dict[str, int]:
+        """How many blocks of a writer's cores are known here."""
+        lengths = {}
+        for facts in self._view.writers():
+            for kind, core in facts.cores.items() if facts.key == writer else ():
+                feed = self.multis[kind].feed(core.key) if kind in self.multis else None
+                lengths[kind] = feed.length if feed else 0
+        return lengths
+
+    # --- opening
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = await stack.enter_async_context(Corestore(self.folder / STORE_FOLDER))
+        for kind in self._kinds:
+            self.multis[kind] = await stack.enter_async_context(self._multifeed(store, kind))
+        own = Writer.keys(self.multis[trust.META], self.group.key)
+        self.indexer = await self._open_indexer(stack, own)
+        self.indexer.on_progress = self._progressed
+        self._view = stack.enter_context(View.open(self.view_path))
+        self._judge()
+        if self._plan is not None:
+            self.network = await self._open_network(stack, store, self._plan)
+        self._work = await stack.enter_async_context(asyncio.TaskGroup())
+        stack.push_async_callback(self._end_tasks)
+        self.spawn(self.indexer.run())
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Do something until the node closes; should it fail, that ends the node's block."""
+        self._tasks.append(self._work.create_task(work))
+
+    def _multifeed(self, store: Corestore, kind: str) -> Multifeed:
+        return Multifeed(
+            store,
+            key=root_key(self.group.key, kind),
+            hypercore=partial(Hypercore, sparse=True) if kind in SPARSE else Hypercore,
+            accept=self._acceptance.policy(kind),
+        )
+
+    async def _open_indexer(self, stack: AsyncExitStack, own: Collection[bytes]) -> Indexer:
+        """The indexer; a view that another version made is made anew."""
+        indexer = partial(
+            Indexer, self.view_path, self.group.key, self.multis, own=own, clock=self._clock
+        )
+        try:
+            return await stack.enter_async_context(indexer())
+        except (SchemaError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # no room, no right, no time: another file would have the same
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    self.view_path.with_name(VIEW_FILE + suffix).unlink()
+            return await stack.enter_async_context(indexer())
+
+    async def _open_network(
+        self, stack: AsyncExitStack, store: Corestore, plan: Network
+    ) -> Networker:
+        network = Networker(
+            store,
+            dht=plan.dht,
+            mdns=plan.lan,
+            bootstrap=plan.bootstrap,
+            host=plan.host,
+            port=plan.port,
+            allow_loopback=plan.loopback,
+        )
+        await stack.enter_async_context(network)
+        for multi in self.multis.values():
+            await network.swarm(multi)
+        for host, port in plan.peers:
+            network.add_peer(host, port)
+        return network
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    # --- what changes
+
+    def _progressed(self, progress: Progress) -> None:
+        if progress.kind == trust.META:
+            self._judge()
+        if self.on_progress is not None:
+            self.on_progress(progress)
+
+    def _judge(self) -> None:
+        """Let in whom the list and the cards name now."""
+        cards = {facts.key: facts.card for facts in self._view.writers() if facts.card}
+        own = Writer.keys(self.multis[trust.META], self.group.key)
+        counted = trust.authorities(self.group.key, self._view.group_list(), cards, own=own)
+        for kind in self._acceptance.update(counted):
+            if kind in self.multis:
+                self.multis[kind].reconsider()

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hypermultifeed import StorageLockedError
+from pkgstats.group import SEARCH_KINDS, Group, GroupError
+from pkgstats.view.reading import View
+
+from .nodes import fill, node, rows, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pkgstats.node import Node
+
+
+def packages(one: Node) -> int:
+    with View.open(one.view_path) as view:
+        return view.counts().packages
+
+
+def view_hash(one: Node) -> bytes:
+    with View.open(one.view_path) as view:
+        return view.view_hash()
+
+
+async def test_alone_one_sees_what_one_writes_and_after_a_restart_too(tmp_path: Path) -> None:
+    group = Group.create(tmp_path)
+    async with node(tmp_path, group, alone=True) as one:
+        await fill(one, "me", rows("a", 5))
+        await one.catch_up()
+        assert packages(one) == 5
+        assert one.network is None
+        assert one.addresses == []
+    assert packages(one) == 5
+    async with node(tmp_path, group, alone=True) as again:
+        await again.catch_up()
+        assert packages(again) == 5
+
+
+async def test_two_writers_and_a_reader_see_the_same(tmp_path: Path) -> None:
+    (tmp_path / "owner").mkdir()
+    group = Group.create(tmp_path / "owner")
+    member = Group(group.key)
+    async with (
+        node(tmp_path / "one", member) as one,
+        node(tmp_path / "two", member) as two,
+        node(tmp_path / "owner", group, one, two) as owner,
+    ):
+        keys = [await fill(one, "one", rows("a", 1000)), await fill(two, "two", rows("b", 700))]
+        for key in keys:
+            await owner.admit(key)
+        await until(owner, lambda: packages(owner) == 1700)
+        for writer in (one, two):
+            await until(writer, lambda writer=writer: packages(writer) == 1700)  # type: ignore[misc]
+        assert len({view_hash(each) for each in (one, two, owner)}) == 1
+
+
+async def test_nobody_is_believed_before_being_admitted_nor_after_being_revoked(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "owner").mkdir()
+    group = Group.create(tmp_path / "owner")
+    async with (
+        node(tmp_path / "owner", group) as owner,
+        node(tmp_path / "writer", Group(group.key), owner) as writer,
+        node(tmp_path / "reader", Group(group.key), owner, kinds=SEARCH_KINDS) as reader,
+    ):
+        key = await fill(writer, "writer", rows("a", 10))
+        await fill(owner, "owner", rows("o", 3))
+        await owner.admit(owner.writer.key)  # type: ignore[union-attr]
+        await until(reader, lambda: packages(reader) == 3)
+        assert reader.multis.keys() == {"meta", "index"}
+        await owner.admit(key)
+        await until(reader, lambda: packages(reader) == 13)
+        await owner.revoke(key, {})
+        await until(reader, lambda: packages(reader) == 3)
+        await owner.admit(key)
+        await until(reader, lambda: packages(reader) == 13)
+        await owner.revoke(key)  # what was here counts on; what comes does not
+        await fill(writer, "writer", rows("later", 10))
+        await fill(owner, "owner", rows("p", 1))
+        await until(reader, lambda: packages(reader) == 14)
+
+
+async def test_only_the_owner_changes_the_list(tmp_path: Path) -> None:
+    async with node(tmp_path, Group(bytes(range(32))), alone=True) as one:
+        with pytest.raises(GroupError, match="owner"):
+            await one.admit(bytes(32))
+
+
+async def test_a_folder_is_open_once(tmp_path: Path) -> None:
+    group = Group.create(tmp_path)
+    async with node(tmp_path, group, alone=True):
+        with pytest.raises(StorageLockedError):
+            await node(tmp_path, group, alone=True).__aenter__()
+
+
+async def test_a_view_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
+    group = Group.create(tmp_path)
+    async with node(tmp_path, group, alone=True) as one:
+        await fill(one, "me", rows("a", 5))
+        await one.catch_up()
+    one.view_path.write_bytes(b"no database" * 1000)
+    async with node(tmp_path, group, alone=True) as again:
+        await again.catch_up()
+        assert packages(again) == 5
+
+
+async def test_errors_of_the_block_come_out_as_they_are_and_so_do_those_in_the_background(
+    tmp_path: Path,
+) -> None:
+    group = Group.create(tmp_path)
+    with pytest.raises(KeyError):
+        async with node(tmp_path, group, alone=True):
+            raise KeyError
+
+    async def fail() -> None:
+        raise OSError("the disk is full")
+
+    async def wait_in_vain() -> None:
+        async with node(tmp_path, group, alone=True) as one:
+            one.spawn(fail())
+            await until(one, lambda: False)
+
+    with pytest.raises(OSError, match="full"):
+        await wait_in_vain()
