@@ -1,0 +1,226 @@
+"""Search for asyncio: threads that read the index, each through a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
+
+from pkgstats.search.files import IndexFiles, Refreshed
+from pkgstats.search.index import connect
+from pkgstats.search.parse import parse
+from pkgstats.search.query import ANY, Query, QueryError, to_text
+from pkgstats.search.searcher import Searcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+    from types import TracebackType
+
+    from pkgstats.search.index import Facts
+    from pkgstats.search.results import SearchResult, Suggestion
+    from pkgstats.search.searcher import Growth
+
+T = TypeVar("T")
+
+THREADS: Final = 4
+"""Searches that run at once."""
+
+DEADLINE_S: Final = 2.0
+"""Longest time that one search may take."""
+
+CACHED: Final = 256
+"""Results that are remembered."""
+
+STEPS_BETWEEN_LOOKS: Final = 10_000
+"""Steps of SQLite's machine after which it looks whether it is to stop."""
+
+TYPED_MAX: Final = 214
+"""Characters of the start of a name that suggestions are made of."""
+
+
+class SearchTimeoutError(QueryError):
+    """The search took too long, and was stopped."""
+
+
+class NoIndexError(LookupError):
+    """There is no index yet: `Search.refresh` makes it."""
+
+
+class _Reader(NamedTuple):
+    """A thread's access to one file."""
+
+    number: int
+    database: sqlite3.Connection
+    searcher: Searcher
+
+
+class _Limit:
+    """Says when a search has to stop."""
+
+    def __init__(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        self.cancelled = False
+
+    def reached(self) -> bool:
+        return self.cancelled or time.monotonic() > self._deadline
+
+
+class Search:
+    """Searches the facts. An async context manager.
+
+    Args:
+        folder: for the index alone; may be deleted while nobody has it open.
+        open_facts: opens the view, in the thread that calls it.
+        threads: how many searches run at once.
+        growth: tells of packages how much more they are used than before, for ``sort:growth``.
+        deadline_s: longest time that one search may take.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        open_facts: Callable[[], AbstractContextManager[Facts]],
+        *,
+        threads: int = THREADS,
+        growth: Growth | None = None,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        self._files = IndexFiles(folder)
+        self._open_facts = open_facts
+        self._growth = growth
+        self._deadline_s = deadline_s
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="search")
+        self._making = asyncio.Lock()
+        self._local = threading.local()
+        self._opened: list[Searcher] = []
+        self._changes = 0
+        self._cache: OrderedDict[tuple[object, ...], SearchResult] = OrderedDict()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Wait for searches that run, and close the files."""
+        async with self._making:
+            await asyncio.to_thread(self._pool.shutdown)
+        for searcher in self._opened:
+            searcher.close()
+        self._opened.clear()
+
+    async def refresh(self, progress: Callable[[int], None] | None = None) -> Refreshed:
+        """Bring the index up to the facts, while searches go on.
+
+        Args:
+            progress: is told, in another thread, how many packages are done when all have to be.
+        """
+        return await self._make(self._files.refresh, progress)
+
+    async def rebuild(self, progress: Callable[[int], None] | None = None) -> Refreshed:
+        """Make the index anew, while searches go on."""
+        return await self._make(self._files.rebuild, progress)
+
+    async def search(
+        self, asked: str | Query, *, size: int = 20, page: int = 1, now_ms: int | None = None
+    ) -> SearchResult:
+        """Answer a query; see `pkgstats.search.query` for how it is written.
+
+        Args:
+            asked: the query.
+            size: packages on a page, at most `pkgstats.search.searcher.SIZE_MAX`.
+            page: which one, from 1.
+            now_ms: the time, ms since 1970; None: now.
+
+        Raises:
+            QueryError: it makes no sense, or takes too long.
+            NoIndexError: there is nothing to search yet.
+        """
+        query = parse(asked) if isinstance(asked, str) else asked
+        key = (self._changes, query, size, page)
+        if (known := self._cache.get(key)) is not None:
+            self._cache.move_to_end(key)
+            return known
+        now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+        found = await self._run(lambda one: one.search(query, size, page, now), to_text(query))
+        if query.age == ANY:
+            self._cache[key] = found
+            if len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+        return found
+
+    async def suggest(self, typed: str, limit: int = 8) -> list[Suggestion]:
+        """Names that may be meant by what was typed so far; none of it is read as a query.
+
+        Raises:
+            NoIndexError: there is nothing to search yet.
+        """
+        typed = typed[:TYPED_MAX]
+        return await self._run(lambda one: one.suggest(typed, limit), typed)
+
+    async def _make(
+        self,
+        make: Callable[[Facts, Callable[[int], None] | None], Refreshed],
+        progress: Callable[[int], None] | None,
+    ) -> Refreshed:
+        def work() -> Refreshed:
+            with self._open_facts() as facts:
+                return make(facts, progress)
+
+        async with self._making:
+            done = await asyncio.to_thread(work)
+        if done.kind != "unchanged":
+            self._changes += 1
+            self._cache.clear()
+        return done
+
+    async def _run(self, work: Callable[[Searcher], T], text: str) -> T:
+        """Let a thread of the pool do it; whoever is cancelled stops the thread, too."""
+        limit = _Limit(self._deadline_s)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, self._work, work, limit, text)
+        except asyncio.CancelledError:
+            limit.cancelled = True
+            raise
+
+    def _work(self, work: Callable[[Searcher], T], limit: _Limit, text: str) -> T:
+        reader = self._reader()
+        reader.database.set_progress_handler(limit.reached, STEPS_BETWEEN_LOOKS)
+        try:
+            return work(reader.searcher)
+        except sqlite3.OperationalError as error:
+            if not limit.reached():
+                raise
+            sentence = "This search took too long."
+            raise SearchTimeoutError(sentence, 0, len(text)) from error
+        finally:
+            reader.database.set_progress_handler(None, 0)
+
+    def _reader(self) -> _Reader:
+        """This thread's reader of the file that counts now."""
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        number = self._files.number
+        if reader is None or reader.number != number:
+            if not number:
+                raise NoIndexError("there is no search index yet")
+            database = connect(self._files.path(number))
+            new = _Reader(number, database, Searcher(database, self._growth))
+            self._opened.append(new.searcher)
+            if reader is not None:
+                self._opened.remove(reader.searcher)
+                reader.searcher.close()
+            self._local.reader = reader = new
+        return reader
