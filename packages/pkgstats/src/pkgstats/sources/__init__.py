@@ -1,0 +1,1 @@
+"""Where facts come from: a registry, its downloads, tarballs; asked politely, never believed."""
