@@ -1,0 +1,234 @@
+"""What I have said, so that I say nothing twice; and what I have looked at, so that I go on there.
+
+One small SQLite file beside the feeds. What was said follows from my own feeds alone: it is read
+from them, also after each append, so the file may be deleted and no crash can part the two. What
+was looked at (`checked`) and the place in the registry's changes stand here only; to lose them
+costs requests and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from pkgstats.crawler.recall import SCHEMA, recall, row_hash, said_key, tail_of
+from pkgstats.merge import state_at
+from pkgstats.records.codec import content_hash
+from pkgstats.records.model import Retraction, Snapshot, Tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from pkgstats.crawler.telling import Tail
+    from pkgstats.listing import Row
+    from pkgstats.records.model import Known
+    from pkgstats.writer import Writer
+
+FILE: Final = "crawl.db"
+"""In a node's folder."""
+
+KINDS: Final = ("meta", "index", "detail", "days", "readme")
+"""Cores that are read, names before the counts that need them."""
+
+BLOCKS_AT_ONCE: Final = 64
+"""Blocks of one transaction."""
+
+SEQUENCE: Final = "sequence"
+
+MANIFESTS: Final = ("packument", "latest")
+"""Parts that were looked at: the document of a package, or its latest manifest alone."""
+
+
+class Memory:
+    """Of one writer; an async context manager. Nobody else may append to its feeds meanwhile."""
+
+    def __init__(self, path: Path, writer: Writer) -> None:
+        """Take the file, made if need be, and my writer."""
+        self._path = path
+        self._writer = writer
+        self._database: sqlite3.Connection
+
+    async def __aenter__(self) -> Self:
+        """Open the file, and read what my feeds have that it does not know.
+
+        Raises:
+            sqlite3.OperationalError: it cannot be opened or written.
+        """
+        try:
+            self._database = self._open()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # damaged: all but a few requests can be had again
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    self._path.with_name(self._path.name + suffix).unlink()
+            self._database = self._open()
+        try:
+            await self.catch_up()
+        except BaseException:
+            self._database.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._database.close()
+
+    # --- what was said
+
+    async def catch_up(self) -> None:
+        """Read what is new in my feeds."""
+        for kind in KINDS:
+            feed = self._writer.feeds.get(kind)
+            while feed is not None and (start := self._position(kind)) < feed.length:
+                end = min(feed.length, start + BLOCKS_AT_ONCE)
+                blocks = [await feed.get(index) for index in range(start, end)]
+                await asyncio.to_thread(self._take, kind, start, blocks)
+
+    def is_new(self, record: Known) -> bool:
+        """Whether I have not said that, or something else of the same thing since."""
+        find = "select hash from said where key = ?"
+        row = self._database.execute(find, (said_key(record),)).fetchone()
+        return row is None or bytes(row[0]) != content_hash(record)
+
+    def new_rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Those rows of the list that I have not said so."""
+        find = "select hash from rows where name = ?"
+        for row in rows:
+            found = self._database.execute(find, (row.name,)).fetchone()
+            if found is None or found[0] != row_hash(*row):
+                yield row
+
+    def tail(self, name: str) -> Tail | None:
+        """The last days of a package that I have said."""
+        return tail_of(self._database, name)
+
+    def told(self, name: str) -> str | None:
+        """What `recall.gist` gives of the manifest I have said last; None: none, or it is gone."""
+        row = self._state(name)
+        return row[1] if row is not None and row[0] == Snapshot.letter else None
+
+    def retraction(self, found: Snapshot) -> Retraction | None:
+        """Takes my tombstone of a package back, if it stands and was wrong.
+
+        A package that was published again after the tombstone needs none.
+        """
+        row = self._state(found.name)
+        if row is None or row[0] != Tombstone.letter or state_at(found) > row[2]:
+            return None
+        return Retraction(
+            core=self._writer.feeds["detail"].key,
+            block=row[3],
+            place=row[4],
+            why="it is there",
+            observed_at=found.observed_at,
+        )
+
+    def _state(self, name: str) -> Any:
+        find = "select letter, gist, at, block, place from said where key = ?"
+        return self._database.execute(find, (f"P {name}",)).fetchone()
+
+    # --- what was looked at
+
+    def checked(self, *parts: str) -> dict[str, int]:
+        """When each package was looked at last, in any of these parts, ms."""
+        find = "select name, at from checked where part = ? order by at"
+        return {name: at for part in parts for name, at in self._database.execute(find, (part,))}
+
+    def etag(self, name: str, part: str) -> str:
+        """Of the last answer; empty if there was none."""
+        find = "select etag from checked where part = ? and name = ?"
+        row = self._database.execute(find, (part, name)).fetchone()
+        return str(row[0]) if row else ""
+
+    def note(self, part: str, looked: Mapping[str, tuple[int, str]]) -> None:
+        """Packages were looked at: when (ms), and the answer's etag. They wait no more."""
+        with self._database:
+            add = "insert or replace into checked values (?, ?, ?, ?)"
+            rows = [(part, name, at, etag) for name, (at, etag) in looked.items()]
+            self._database.executemany(add, rows)
+            if part in MANIFESTS:
+                drop = "delete from pending where name = ?"
+                self._database.executemany(drop, [(name,) for name in looked])
+
+    def watch(self, names: Iterable[str]) -> None:
+        """Look at these each week from now on."""
+        add = "insert or ignore into watched values (?)"
+        with self._database:
+            self._database.executemany(add, [(name,) for name in names])
+
+    def watched(self) -> list[str]:
+        """The packages that are looked at each week, in order of their names."""
+        return [
+            name for (name,) in self._database.execute("select name from watched order by name")
+        ]
+
+    def follow(self, sequence: str, changed: Iterable[str]) -> None:
+        """Packages have changed up to a place in the registry's changes; look at them."""
+        with self._database:
+            add = "insert or ignore into pending values (?)"
+            self._database.executemany(add, [(name,) for name in changed])
+            self._put(SEQUENCE, sequence)
+
+    def sequence(self) -> str:
+        """Up to where changes were followed; empty: not yet."""
+        return str(self._told(SEQUENCE) or "")
+
+    def pending(self, limit: int) -> list[str]:
+        """Packages that have changed and were not looked at, the first that did first."""
+        find = "select name from pending order by rowid limit ?"
+        return [name for (name,) in self._database.execute(find, (limit,))]
+
+    # --- the file
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._path, check_same_thread=False)
+        try:
+            database.execute("pragma journal_mode = wal")
+            database.execute("pragma synchronous = normal")
+            database.executescript(SCHEMA)
+            self._check(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _check(self, database: sqlite3.Connection) -> None:
+        """Forget all if it is of another writer, or knows more than my feeds hold."""
+        identity = hashlib.blake2b(SCHEMA.encode(), key=self._writer.key).digest()
+        told = dict(database.execute("select key, value from meta"))
+        lengths = {kind: feed.length for kind, feed in self._writer.feeds.items()}
+        ahead = any(told.get(kind, 0) > lengths.get(kind, 0) for kind in KINDS)
+        if told.get("identity") == identity and not ahead:
+            return
+        with database:
+            for table in ("said", "rows", "tails", "names", "checked"):
+                database.execute(f"delete from {table}")  # noqa: S608 - names of our own
+            database.execute("delete from meta where key <> ?", (SEQUENCE,))
+            database.execute("insert into meta values ('identity', ?)", (identity,))
+
+    def _take(self, kind: str, start: int, blocks: list[bytes]) -> None:
+        with self._database:
+            for number, block in enumerate(blocks, start):
+                recall(self._database, number, block)
+            self._put(kind, start + len(blocks))
+
+    def _position(self, kind: str) -> int:
+        return int(self._told(kind) or 0)
+
+    def _told(self, key: str) -> Any:
+        row = self._database.execute("select value from meta where key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def _put(self, key: str, value: Any) -> None:
+        self._database.execute("insert or replace into meta values (?, ?)", (key, value))

@@ -1,0 +1,87 @@
+"""Says what is new, in batches: a block for each record would cost more than the record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pkgstats.crawler.recall import said_key
+from pkgstats.listing import index_records
+from pkgstats.trust import CORE_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pkgstats.crawler.memory import Memory
+    from pkgstats.listing import Row
+    from pkgstats.records.model import Known
+    from pkgstats.writer import Writer
+
+RECORDS: Final = 512
+"""Records that are said together."""
+
+LOOKS: Final = 32
+"""Looks after which what they found is said; so many are made again after a crash."""
+
+ORDER: Final = ("meta", "readme", "index", "detail", "days")
+"""Cores in the order in which they are appended to: what others refer to comes first."""
+
+
+class Teller:
+    """Collects what looks have found, and says it when it is enough.
+
+    Attributes:
+        said: records that were appended, rows of the list not counted.
+        rows: rows of the list that were appended.
+    """
+
+    def __init__(self, writer: Writer, memory: Memory) -> None:
+        """Take my writer and what it has said."""
+        self._writer = writer
+        self._memory = memory
+        self._records: dict[str, Known] = {}
+        self._rows: dict[str, Row] = {}
+        self._looked: dict[str, dict[str, tuple[int, str]]] = {}
+        self._looks = 0
+        self.said = self.rows = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to say it."""
+        return self._looks >= LOOKS or len(self._records) >= RECORDS
+
+    def tell(self, records: Iterable[Known]) -> int:
+        """Say these, unless they were said; returns how many are new."""
+        new = 0
+        for record in records:
+            key = said_key(record)
+            if not self._memory.is_new(record):
+                self._records.pop(key, None)  # it was another one for a moment
+                continue
+            new += key not in self._records
+            self._records[key] = record
+        return new
+
+    def list(self, row: Row) -> None:
+        """Say this row of the list, unless it was said."""
+        self._rows[row.name] = row
+
+    def looked(self, part: str, name: str, at: int, etag: str = "") -> None:
+        """A package was looked at, which is noted once all that was found is said."""
+        self._looked.setdefault(part, {})[name] = (at, etag)
+        self._looks += 1
+
+    async def flush(self, now: int) -> None:
+        """Say all of it. If that is interrupted, what is not said yet is looked at again."""
+        records, self._records = list(self._records.values()), {}
+        rows, self._rows = list(self._memory.new_rows(self._rows.values())), {}
+        looked, self._looked, self._looks = self._looked, {}, 0
+        rows.sort(key=lambda row: (-row.downloads, row.name))
+        listed: list[Known] = list(index_records(rows, observed_at=now, source="downloads"))
+        for kind in ORDER:
+            chosen = [one for one in records if CORE_OF[type(one)] == kind]
+            await self._writer.append([*chosen, *(listed if kind == "index" else ())])
+        self.said += len(records)
+        self.rows += len(rows)
+        await self._memory.catch_up()
+        for part, names in looked.items():
+            self._memory.note(part, names)
