@@ -6,14 +6,14 @@
         await node.catch_up()
 
 The folder holds the feeds (``store``), the view made from them (``view.db``) and the search index
-made from that (``search.db``). The last two can be deleted any time.
+made from that (``search``). The last two can be deleted any time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,19 +26,26 @@ from pkgstats.group import Acceptance, Group, GroupError, root_key
 from pkgstats.indexer import Indexer, now_ms
 from pkgstats.records.blocks import encode_block
 from pkgstats.records.model import CORES, GroupList
+from pkgstats.search.engine import Search
 from pkgstats.view.reading import View
 from pkgstats.view.store import SchemaError
 from pkgstats.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from pkgstats.indexer import Progress
 
 STORE_FOLDER: Final = "store"
 VIEW_FILE: Final = "view.db"
-SEARCH_FILE: Final = "search.db"
+SEARCH_FOLDER: Final = "search"
+
+QUIET_S: Final = 0.2
+"""The search index is brought up to date when the view has not changed for so long, …"""
+
+IMPATIENT_S: Final = 20.0
+"""… or after so long at the latest: much comes in a row, and each update has its price."""
 
 SPARSE: Final = frozenset({"readme"})
 """Kinds of which blocks are fetched only when they are looked at."""
@@ -78,6 +85,7 @@ class Node:
         multis: the multifeeds that are open, by kind.
         network: None without one.
         indexer: keeps the view up to date.
+        search: answers queries; it follows the view by itself.
         writer: my writer, once `write` was called.
         on_progress: called as the view grows.
     """
@@ -107,6 +115,7 @@ class Node:
         self.writer: Writer | None = None
         self.on_progress: Callable[[Progress], None] | None = None
         self.indexer: Indexer
+        self.search: Search
         self._view: View
         self._plan = network
         self._kinds = [kind for kind in CORES if kind in kinds or kind == trust.META]
@@ -115,6 +124,7 @@ class Node:
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._work: asyncio.TaskGroup
+        self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Open all of it, and go on with what is not read yet.
@@ -151,11 +161,6 @@ class Node:
         return self.folder / VIEW_FILE
 
     @property
-    def search_path(self) -> Path:
-        """The search index's file."""
-        return self.folder / SEARCH_FILE
-
-    @property
     def addresses(self) -> list[tuple[str, int]]:
         """Where this node listens, host and port each; none without a network."""
         return [] if self.network is None else self.network.addresses
@@ -182,6 +187,20 @@ class Node:
     async def catch_up(self) -> None:
         """Take all that is here into the view."""
         await self.indexer.catch_up()
+
+    async def index(self, progress: Callable[[int], None] | None = None) -> None:
+        """Take all that is here into the view and the search index.
+
+        Args:
+            progress: is told, in another thread, how many packages are done when all have to be.
+        """
+        await self.catch_up()
+        await self.search.refresh(progress)
+
+    async def rebuild(self, progress: Callable[[int], None] | None = None) -> None:
+        """Make the view and the search index anew from the feeds; the old ones answer meanwhile."""
+        await self.indexer.rebuild()
+        await self.search.rebuild(progress)
 
     # --- the group
 
@@ -253,13 +272,16 @@ class Node:
         own = Writer.keys(self.multis[trust.META], self.group.key)
         self.indexer = await self._open_indexer(stack, own)
         self.indexer.on_progress = self._progressed
+        self.indexer.listen(lambda _: self._changed.set())
         self._view = stack.enter_context(View.open(self.view_path))
         self._judge()
+        self.search = await stack.enter_async_context(search_in(self.folder))
         if self._plan is not None:
             self.network = await self._open_network(stack, store, self._plan)
         self._work = await stack.enter_async_context(asyncio.TaskGroup())
         stack.push_async_callback(self._end_tasks)
         self.spawn(self.indexer.run())
+        self.spawn(self._follow())
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Do something until the node closes; should it fail, that ends the node's block."""
@@ -313,6 +335,27 @@ class Node:
 
     # --- what changes
 
+    async def _follow(self) -> None:
+        """Keep the search index up to date."""
+        await self.catch_up()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IMPATIENT_S):
+                    await self._quiet()
+            self._changed.clear()
+            await self.search.refresh()
+            await self._changed.wait()
+
+    async def _quiet(self) -> None:
+        """Wait until the view has not changed for a while."""
+        while True:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(QUIET_S):
+                    await self._changed.wait()
+            except TimeoutError:
+                return
+
     def _progressed(self, progress: Progress) -> None:
         if progress.kind == trust.META:
             self._judge()
@@ -327,3 +370,14 @@ class Node:
         for kind in self._acceptance.update(counted):
             if kind in self.multis:
                 self.multis[kind].reconsider()
+
+
+def search_in(folder: Path) -> Search:
+    """The search of a node's folder; without its node it finds what was indexed last."""
+
+    @contextmanager
+    def facts() -> Iterator[View]:
+        with View.open(folder / VIEW_FILE) as view, view.state():
+            yield view
+
+    return Search(folder / SEARCH_FOLDER, facts)

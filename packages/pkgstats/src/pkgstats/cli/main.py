@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import click
 
+from pkgstats.cli.demo import demo, writer
 from pkgstats.cli.group import group
+from pkgstats.cli.packages import compare, show, user
 from pkgstats.cli.running import CodedGroup
+from pkgstats.cli.search import search
+from pkgstats.cli.serving import peers, rebuild, serve
+from pkgstats.cli.writers import why, writers
 
 EXIT_CODES = """
 \b
@@ -14,8 +19,17 @@ folder is damaged, 7 peers or the network, 130 Ctrl-C.
 """
 
 
+class Verbs(CodedGroup):
+    """Lists verbs in their order, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs."""
+        del ctx
+        return list(self.commands)
+
+
 @click.group(
-    cls=CodedGroup,
+    cls=Verbs,
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -24,5 +38,21 @@ def main() -> None:
     """Facts about npm packages, local first: shared by peers, searched on this machine."""
 
 
-for command in (group,):
+COMMANDS = (
+    serve,
+    search,
+    show,
+    user,
+    compare,
+    why,
+    writers,
+    group,
+    peers,
+    rebuild,
+    demo,
+    writer,
+)
+"""In the order in which help shows them."""
+
+for command in COMMANDS:
     main.add_command(command)

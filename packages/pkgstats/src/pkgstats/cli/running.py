@@ -18,6 +18,7 @@ from hypermultifeed import (
     StorageError,
     StorageLockedError,
 )
+from pkgstats.demo import WriterError
 from pkgstats.group import GroupError
 from pkgstats.records.kinds import RecordError
 
@@ -55,6 +56,7 @@ ERRNO_ADVICE: Final = {
 EXPECTED: Final = (
     HypermultifeedError,
     GroupError,
+    WriterError,
     RecordError,
     sqlite3.Error,
     OSError,

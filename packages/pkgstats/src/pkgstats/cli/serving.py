@@ -1,0 +1,293 @@
+"""``pkgstats serve``, ``peers`` and ``rebuild``: the node, and what it is asked while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from pkgstats.cli.asking import ask_serve
+from pkgstats.cli.folder import group_of
+from pkgstats.cli.options import data_option, json_option, network_options, parsed_key, written
+from pkgstats.cli.output import cell, console, number, remarks, show_json, table
+from pkgstats.cli.running import run
+from pkgstats.group import SEARCH_KINDS
+from pkgstats.node import Node
+from pkgstats.records.model import CORES
+from pkgstats.sample import TITLE, begin
+from pkgstats.view.reading import View
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from pkgstats.group import Group
+    from pkgstats.indexer import Progress as ReadingProgress
+    from pkgstats.node import Network
+
+LOOK_EVERY_S: Final = 0.5
+"""How often the line that tells how it goes is drawn anew."""
+
+pages_options = (
+    click.option(
+        "--pages-host",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address of the pages; any other than this makes them public.",
+    ),
+    click.option(
+        "--pages-port",
+        default=8642,
+        show_default=True,
+        type=click.IntRange(0, 65535),
+        help="Port of the pages; 0: any free one.",
+    ),
+)
+
+
+@click.command()
+@click.option(
+    "--group",
+    "key",
+    metavar="KEY",
+    callback=parsed_key,
+    help="Join this group. Without it: the folder's, or at the first time one of your own.",
+)
+@click.option(
+    "--search-only", is_flag=True, help="Fetch only what search needs: some megabytes, not all."
+)
+@click.option("--write", "writes", is_flag=True, help="Open a writer, whose key others can admit.")
+@click.option("--title", default=TITLE, show_default=True, help="What to call the writer.")
+@pages_options[0]
+@pages_options[1]
+@network_options
+@data_option
+@json_option
+def serve(folder: Path, key: bytes | None, as_json: bool, **options: Any) -> None:
+    """Run a peer of the group: fetch and share facts, keep the index, answer on local pages.
+
+    The other verbs go on working meanwhile. Ctrl-C ends it; the next run goes on from there.
+    """
+    from pkgstats.web.server import listening  # noqa: PLC0415 - a tenth of a second
+
+    listener = listening(options.pop("pages_host"), options.pop("pages_port"))
+    with listener:
+        run(serve_until_ended(folder, group_of(folder, key), listener, as_json, **options))
+
+
+async def serve_until_ended(
+    folder: Path,
+    group: Group,
+    listener: socket.socket,
+    as_json: bool,
+    *,
+    network: Network | None,
+    search_only: bool,
+    writes: bool,
+    title: str,
+) -> None:
+    """Run the node until Ctrl-C, or SIGTERM."""
+    kinds = SEARCH_KINDS if search_only else CORES
+    async with Node(folder, group, network=network, kinds=kinds) as node:
+        await begin(node)
+        if writes:
+            await node.write(title)
+        async with serving_pages(node, listener) as address:
+            tell(node, address, as_json)
+            with ended_by_signal() as ended:
+                await watch(node, ended, shown=sys.stderr.isatty() and not as_json)
+
+
+@asynccontextmanager
+async def serving_pages(node: Node, listener: socket.socket) -> AsyncIterator[str]:
+    """Pages about a node, and the door for other verbs; gives the address of the pages."""
+    from pkgstats.web.app import application  # noqa: PLC0415
+    from pkgstats.web.control import Door, control_routes, new_secret  # noqa: PLC0415
+    from pkgstats.web.server import hosts_of, serving  # noqa: PLC0415
+
+    secret = new_secret()
+    hosts = hosts_of(listener.getsockname()[0])
+    routes = control_routes(node, secret)
+    app = application(node.view_path, node.search, hosts=hosts, more=routes)
+    async with serving(app, listener) as address:
+        Door(address, secret).write(node.folder)
+        try:
+            yield address
+        finally:
+            Door.remove(node.folder)
+
+
+@contextmanager
+def ended_by_signal() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM sets, where there are signals; Ctrl-C cancels what runs."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):
+        loop.add_signal_handler(signal.SIGTERM, ended.set)
+    try:
+        yield ended
+    finally:
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGTERM)
+
+
+def tell(node: Node, address: str, as_json: bool) -> None:
+    """Say what runs, and where."""
+    own = node.writer.key if node.writer else None
+    listens = [written(one) for one in node.addresses]
+    if as_json:
+        show_json({"group": node.group.key, "writer": own, "pages": address, "listens": listens})
+        sys.stdout.flush()
+        return
+    whose = "yours" if node.group.key_pair else "somebody else's"
+    lines = [
+        ("group", f"{node.group.key.hex()} ({whose})"),
+        ("folder", str(node.folder)),
+        ("peers", f"at {', '.join(listens)}" if listens else "none: --offline"),
+        ("pages", address),
+    ]
+    if own is not None:
+        lines.insert(1, ("writer", own.hex()))
+    for title, value in lines:
+        remarks.print(Text.assemble((f"{title:8}", "dim"), value))
+    remarks.print("Ctrl-C ends it; other verbs work meanwhile.", style="dim")
+
+
+async def watch(node: Node, ended: asyncio.Event, *, shown: bool) -> None:
+    """Wait for the end; on a terminal, tell how it goes in one line that changes."""
+    if not shown:
+        await ended.wait()
+        return
+    line = Line(node)
+    with Live(line.text(), console=remarks, transient=True, auto_refresh=False) as live:
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await ended.wait()
+            live.update(line.text(), refresh=True)
+
+
+class Line:
+    """How a node goes, in one line."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._reading: ReadingProgress | None = None
+        self._packages = (-1, 0)
+        node.on_progress = self._read
+
+    def _read(self, progress: ReadingProgress) -> None:
+        self._reading = progress
+
+    def text(self) -> Text:
+        """The line as it is now."""
+        parts = [f"{number(self._count())} packages"]
+        if self._node.network is not None:
+            report = self._node.network.report()
+            received = sum(peer.received_per_s for peer in report.peers)
+            parts.append(f"{len(report.peers)} peers")
+            parts.append(f"{received / 1000:,.0f} kB/s in")
+        if self._reading is not None and self._reading.behind:
+            one = self._reading
+            parts.append(
+                f"reading {one.kind}: {one.records_a_second:,.0f} records/s,"
+                f" {number(one.behind)} blocks to go"
+            )
+        return Text(" · ".join(parts), style="cyan")
+
+    def _count(self) -> int:
+        """Packages in the view; counted again only when it has changed."""
+        with View.open(self._node.view_path) as view:
+            generation = view.generation
+            if generation != self._packages[0]:
+                self._packages = generation, view.counts().packages
+        return self._packages[1]
+
+
+@click.command()
+@data_option
+@json_option
+def peers(folder: Path, as_json: bool) -> None:
+    """Show with whom the running `serve` shares."""
+    report = ask_serve(folder, "GET", "peers")
+    if report is None:
+        raise click.ClickException(f"no `pkgstats serve` with a network runs on {folder}")
+    if as_json:
+        show_json(report)
+        return
+    columns = [
+        ("peer", "left"),
+        ("at", "left"),
+        ("for", "right"),
+        ("received", "right"),
+        ("sent", "right"),
+    ]
+    rows = [
+        (
+            peer["public_key"][:8],
+            written((peer["address"][0], peer["address"][1])),
+            f"{peer['connected_s']:,.0f} s",
+            f"{peer['bytes_received'] / 1000:,.0f} kB",
+            f"{peer['bytes_sent'] / 1000:,.0f} kB",
+        )
+        for peer in report["peers"]
+    ]
+    if rows:
+        console().print(table(columns, rows))
+    else:
+        listens = ", ".join(written((host, port)) for host, port in report["addresses"])
+        console().print(cell(f"nobody yet; this peer is reached at {listens}"))
+
+
+@click.command()
+@data_option
+@json_option
+def rebuild(folder: Path, as_json: bool) -> None:
+    """Make the view and the search index anew from the feeds, offline."""
+    if ask_serve(folder, "POST", "rebuild") is None:
+        run(rebuild_in(folder, group_of(folder)))
+    if as_json:
+        with View.open(folder / "view.db") as view:
+            show_json({"packages": view.counts().packages, "view_hash": view.view_hash()})
+
+
+async def rebuild_in(folder: Path, group: Group) -> None:
+    """Rebuild in a node of our own, with bars."""
+    async with AsyncExitStack() as stack:
+        bars = stack.enter_context(progress_bars())
+        node = await stack.enter_async_context(Node(folder, group))
+        await begin(node)
+        reading = bars.add_task("reading blocks", total=None)
+        indexing = bars.add_task("indexing packages", total=None)
+        totals: dict[str, int] = {}
+
+        def read(progress: ReadingProgress) -> None:
+            total = totals[progress.kind] = max(totals.get(progress.kind, 1), progress.behind)
+            title = f"reading {progress.kind}"
+            bars.update(reading, description=title, total=total, completed=total - progress.behind)
+
+        node.on_progress = read
+        await node.indexer.rebuild()
+        with View.open(node.view_path) as view:
+            bars.update(indexing, total=view.counts().packages)
+        await node.search.rebuild(lambda done: bars.update(indexing, completed=done))
+
+
+def progress_bars() -> Progress:
+    """Bars on a terminal; nothing elsewhere."""
+    return Progress(
+        TextColumn("{task.description:24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=remarks,
+        disable=not remarks.is_terminal,
+    )

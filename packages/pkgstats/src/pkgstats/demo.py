@@ -1,0 +1,302 @@
+"""What ``run.py serve`` shows: two writers and a reader, three processes, real sockets.
+
+Each writer tells half of the facts that come with the package; the reader, who owns the group,
+admits both, fetches what they say, checks it, merges it into its view and indexes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+import time
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from pkgstats.dataset import shipped, shipped_digest
+from pkgstats.group import SEARCH_KINDS, Group
+from pkgstats.node import Network, Node
+from pkgstats.sample import say_part
+from pkgstats.view.reading import View
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+WRITERS: Final = 2
+
+END_TIMEOUT_S: Final = 10.0
+"""How long a writer may take to close its feeds before it is ended by force."""
+
+LOOK_EVERY_S: Final = 0.05
+"""How often it is looked how much was fetched."""
+
+LINE_BYTES_MAX: Final = 1 << 16
+
+NEW_PROCESS_GROUP: Final = 0x200 if sys.platform == "win32" else 0
+"""Windows' way to keep Ctrl-C from a process; elsewhere a new session does it."""
+
+
+class WriterError(Exception):
+    """A writer's process ended before its time; the text is what it said last."""
+
+
+class Said(TypedDict):
+    """What a writer's process says, one line of JSON each time something changes.
+
+    Attributes:
+        writer: what the writer is known by, in hex.
+        port: where it listens on the loopback address.
+        told: how many packages it has told.
+        blocks: in how many blocks.
+    """
+
+    writer: str
+    port: int
+    told: int
+    blocks: int
+
+
+@dataclass(slots=True)
+class Stage:
+    """How far one writer's half has come.
+
+    Attributes:
+        name: of the writer.
+        total: packages in its half.
+        told: those that it has told.
+        blocks: of its index, and fetched: those that the reader has.
+    """
+
+    name: str
+    total: int
+    told: int = 0
+    blocks: int = 0
+    fetched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of it.
+
+    Attributes:
+        packages: in the view.
+        blocks: fetched from the writers, each checked against what its writer signed.
+        received: bytes, in this run.
+        seconds: how long it took.
+        view_hash: of the view.
+    """
+
+    packages: int
+    blocks: int
+    received: int
+    seconds: float
+    view_hash: bytes
+
+
+def writer_name(part: int) -> str:
+    """What a writer is called."""
+    return f"writer-{part + 1}"
+
+
+def demo_folder(data: Path) -> Path:
+    """Where this edition of the facts lives: feeds only grow, so another edition gets others."""
+    folder = data / f"demo-{shipped_digest()[:12]}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+# --- the reader's side
+
+
+def reader_node(folder: Path) -> Node:
+    """The reader, who owns the group; it knows its peers by their addresses alone."""
+    own = folder / "reader"
+    own.mkdir(mode=0o700, exist_ok=True)
+    group = Group.find(own) or Group.create(own)
+    return Node(own, group, network=Network.only_loopback(), kinds=SEARCH_KINDS)
+
+
+async def gather(reader: Node, folder: Path, report: Callable[[Sequence[Stage]], None]) -> Done:
+    """Let the writers tell everything, and fetch it; they have ended when this returns.
+
+    Args:
+        reader: from `reader_node`, open.
+        folder: with the writers' folders.
+        report: is told how far it has come, several times a second.
+
+    Raises:
+        WriterError: a writer ended early.
+    """
+    began = time.monotonic()
+    halves = [len(shipped()[part::WRITERS]) for part in range(WRITERS)]
+    stages = [Stage(writer_name(part), half) for part, half in enumerate(halves)]
+    async with asyncio.TaskGroup() as tasks:
+        for part, stage in enumerate(stages):
+            tasks.create_task(_one_half(reader, folder, part, stage, lambda: report(stages)))
+    await reader.index()
+    with View.open(reader.view_path) as view:
+        packages, view_hash = view.counts().packages, view.view_hash()
+    blocks = sum(stage.fetched for stage in stages)
+    received = reader.network.report().bytes_received if reader.network else 0
+    return Done(packages, blocks, received, time.monotonic() - began, view_hash)
+
+
+async def _one_half(
+    reader: Node, folder: Path, part: int, stage: Stage, report: Callable[[], None]
+) -> None:
+    async with writer_process(folder, reader.group.key, part) as writer:
+        said = writer.said(stage.total)
+        first = await anext(said)
+        assert reader.network is not None
+        reader.network.add_peer("127.0.0.1", first["port"])
+        await _admit(reader, bytes.fromhex(first["writer"]))
+        async for progress in said:
+            stage.told, stage.blocks = progress["told"], progress["blocks"]
+            report()
+        while not await _is_fetched(reader, bytes.fromhex(first["writer"]), stage):
+            report()
+            await asyncio.sleep(LOOK_EVERY_S)
+        report()
+
+
+async def _admit(reader: Node, writer: bytes) -> None:
+    """Admit a writer unless an earlier run has."""
+    listed = reader.group_list()
+    if listed is None or writer not in {member.key for member in listed.members}:
+        await reader.admit(writer)
+
+
+async def _is_fetched(reader: Node, writer: bytes, stage: Stage) -> bool:
+    """Whether all that the writer has told is here."""
+    with View.open(reader.view_path) as view:
+        cores = next((one.cores for one in view.writers() if one.key == writer), {})
+    feed = reader.multis["index"].feed(cores["index"].key) if "index" in cores else None
+    if feed is not None:
+        stage.fetched = feed.downloaded(0, stage.blocks)
+    return stage.fetched >= stage.blocks
+
+
+# --- a writer's process, as its parent sees it
+
+
+class WriterProcess:
+    """A writer's process as its parent sees it."""
+
+    def __init__(self, part: int, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.name = writer_name(part)
+        self._process = process
+        self._log = log
+
+    async def said(self, total: int) -> AsyncIterator[Said]:
+        """What it says, until it has told ``total`` packages.
+
+        Raises:
+            WriterError: it ended before that.
+        """
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            said: Said = json.loads(line)
+            yield said
+            if said["told"] >= total:
+                return
+        raise WriterError(f"{self.name} ended early: {self._last_words()}")
+
+    async def end(self) -> None:
+        """Ask it to close, wait, and end it by force if it does not."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            async with asyncio.timeout(END_TIMEOUT_S):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+@asynccontextmanager
+async def writer_process(folder: Path, group: bytes, part: int) -> AsyncIterator[WriterProcess]:
+    """Start a writer; it has ended when the block ends.
+
+    It is in a process group of its own: Ctrl-C reaches us alone, and we close it in order.
+    """
+    log = folder / f"{writer_name(part)}.log"
+    options = ["--data", str(folder / writer_name(part)), "--group", group.hex()]
+    parts = ["--part", str(part), "--parts", str(WRITERS)]
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-P", "-m", "pkgstats", "writer", *options, *parts),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            limit=LINE_BYTES_MAX,
+            start_new_session=True,
+            creationflags=NEW_PROCESS_GROUP,
+        )
+    started = WriterProcess(part, process, log)
+    try:
+        yield started
+    finally:
+        await asyncio.shield(started.end())
+
+
+# --- a writer's process, from inside
+
+
+async def write(
+    folder: Path,
+    group: Group,
+    part: int,
+    parts: int,
+    *,
+    say: Callable[[Said], None],
+    asked_to_end: asyncio.Event,
+) -> None:
+    """Share the feeds in a folder and tell what they lack, until asked to end.
+
+    What an earlier process began is continued.
+    """
+    network = Network.only_loopback()
+    async with Node(folder, group, network=network, kinds=SEARCH_KINDS) as node:
+        writer = await node.write(writer_name(part))
+
+        def tell(told: int) -> None:
+            port, blocks = node.addresses[0][1], writer.feeds["index"].length
+            say(Said(writer=writer.key.hex(), port=port, told=told, blocks=blocks))
+
+        tell(0)
+        await say_part(writer, part, parts, progress=tell)
+        await asked_to_end.wait()
+
+
+def run_writer(folder: Path, group: Group, part: int, parts: int) -> None:
+    """The whole life of a writer's process.
+
+    What happens goes to standard output as JSON; the end of standard input asks the process to
+    end. A parent that dies closes that too, so no writer is ever left behind.
+    """
+
+    def say(said: Said) -> None:
+        print(json.dumps(said), flush=True)  # noqa: T201 - the parent reads it
+
+    async def work() -> None:
+        asked_to_end = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def wait_for_end() -> None:
+            sys.stdin.read()
+            with suppress(RuntimeError):  # the loop is closed: we have ended by ourselves
+                loop.call_soon_threadsafe(asked_to_end.set)
+
+        threading.Thread(target=wait_for_end, daemon=True).start()
+        await write(folder, group, part, parts, say=say, asked_to_end=asked_to_end)
+
+    with suppress(BrokenPipeError):  # the parent is gone, nothing is left to do
+        asyncio.run(work())

@@ -1,0 +1,1 @@
+"""Pages and an API over HTTP, from this machine to its user."""

@@ -1,0 +1,69 @@
+"""What holds for every answer: headers that keep browsers from doing more than is meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import PlainTextResponse
+
+from pkgstats.web.bounds import QUERY_STRING_BYTES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADERS: Final = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-robots-tag", b"noindex"),
+)
+"""Nothing is loaded from elsewhere, no script runs, nobody is told where a reader comes from."""
+
+LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names by which a browser on this machine reaches us. Any other one points here by somebody's
+trick (DNS rebinding), who then could read what we answer."""
+
+
+class Guard:
+    """Refuses what no honest browser asks, and adds `HEADERS` to every answer."""
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str] | None = None) -> None:
+        """Take the application and the names it may be asked by; None: any."""
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        await (self._refusal(scope) or self._app)(scope, receive, send_guarded)
+
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        if len(scope["query_string"]) > QUERY_STRING_BYTES_MAX:
+            return PlainTextResponse("the address is too long\n", 414)
+        if self._hosts is not None and _host(scope) not in self._hosts:
+            return PlainTextResponse("this is not the host you asked for\n", 421)
+        return None
+
+
+def _host(scope: Scope) -> str:
+    """The name by which we are asked, without the port."""
+    found: bytes = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    text = found.decode("latin-1").lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0]
