@@ -4,6 +4,7 @@
 
     python bench/run.py [--rounds 5] [--only NAME ...] [--quick] [--json FILE] [--python-only]
     python bench/run.py --opcodes --only replicate-100      # what our side does, without noise
+    python bench/run.py pkgstats [--help]                   # Pkg Stats, see pkgstats/run.py
 
 Each figure comes from a fresh process, so that peak memory is that of one measure. The rounds go
 through all measures in turn, JavaScript's right before ours: what slows the machine down for a
@@ -321,6 +322,10 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["pkgstats"]:
+        command = [sys.executable, str(HERE / "pkgstats" / "run.py"), *argv[1:]]
+        return subprocess.run(command, check=False).returncode
     args = arguments(argv)
     measures = choose(args.only)
     reason = "asked for" if args.python_only or args.opcodes else why_no_js()
