@@ -142,14 +142,14 @@ def _until(member: Member, kind: str) -> int | None:
 def refusal(authority: Authority, record: Known) -> str | None:
     """Why a record does not count in a feed, None if it does.
 
-    The group's lists are another matter: they count in the feed that has the group's key, and in
-    no other.
+    A list of the group counts, besides, in no feed but the one that has the group's key.
     """
     kind = CORE_OF[type(record)]
     if kind != authority.kind:
         return "in a feed where it does not belong"
     if kind == META:
-        return "not a member's" if authority.role == OWNER else None
+        is_list = isinstance(record, GroupList)
+        return "not a member's" if authority.role == OWNER and not is_list else None
     if authority.role == "crawler":
         return None
     if authority.role != "watcher" or type(record) not in WATCHER_SAYS:

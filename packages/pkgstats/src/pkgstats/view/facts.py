@@ -51,6 +51,20 @@ class Details(NamedTuple):
     created: int | None
 
 
+class ReadmePlace(NamedTuple):
+    """Where one part of a readme lies: in the ``number``-th record of a block of a core.
+
+    Attributes:
+        part, parts: which part of how many, from 0.
+    """
+
+    part: int
+    parts: int
+    core: bytes
+    block: int
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class PackageFacts:
     """A package.

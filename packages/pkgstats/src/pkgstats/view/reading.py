@@ -19,9 +19,11 @@ from pkgstats.view.facts import (
     Details,
     ListingRow,
     PackageFacts,
+    ReadmePlace,
     VersionFacts,
     WeekFacts,
 )
+from pkgstats.view.saying import block_and_number
 
 if TYPE_CHECKING:
     import sqlite3
@@ -86,6 +88,9 @@ _VERSIONS: Final = """select v.version, v.published, v.integrity, v.unpacked, v.
 _WEEKS: Final = """select t.version, t.last_day, t.count, t.observed_at, w.key
     from packages p join weeks t on t.package = p.id join writers w on w.id = t.writer
     where p.name = ? order by t.last_day, t.version"""
+
+_README: Final = """select r.part, r.parts, c.key, r.place
+    from readmes r join cores c on c.id = r.core where r.digest = ? order by c.key, r.part"""
 
 _COUNTS: Final = """
 select (select count(*) from shown where tombs < 2), (select count(*) from listing),
@@ -208,6 +213,15 @@ class View(ReadConnection):
     def dependents(self, name: str, limit: int = 100) -> list[ListingRow]:
         """The packages whose latest manifest depends on this one, most downloaded first."""
         return self._list(_DEPENDENTS, name, min(limit, NAMES_MAX))
+
+    def readme(self, digest: bytes) -> list[ReadmePlace]:
+        """Where the parts of a readme with that hash lie, of each writer who has it, in order."""
+        with self.state() as database:
+            rows = database.execute(_README, (digest,)).fetchall()
+        return [
+            ReadmePlace(part, parts, core, *block_and_number(place))
+            for part, parts, core, place in rows
+        ]
 
     def writers(self) -> list[WriterFacts]:
         """The writers that are accepted, or were."""

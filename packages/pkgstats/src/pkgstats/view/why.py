@@ -146,12 +146,11 @@ class _Asked:
             yield from _of_package(record)
 
     def _listed(self, record: IndexRows) -> Words:
-        columns = zip(
-            record.names, record.versions, record.downloads, record.summaries, strict=True
-        )
-        for name, *rest in columns:
+        for number, name in enumerate(record.names):
             if name == self.name:
-                yield "listing", "", telling.listing_value(*rest)
+                version, downloads = record.versions[number], record.downloads[number]
+                value = telling.listing_value(version, downloads, record.summaries[number])
+                yield "listing", "", value
 
     def _of_day(self, core: Core, record: DayCounts, day: int) -> Words:
         if not record.first_day <= day < record.first_day + record.span:

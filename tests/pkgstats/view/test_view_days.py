@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pkgstats.records import counts
+from pkgstats.records.codec import names_hash
+from pkgstats.records.model import DayCounts, NamesBlock
+from pkgstats.view import days
+from pkgstats.view.schema import DAYS_BYTES_MAX
+
+from .world import NOW, TODAY, World, catch_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pkgstats.view.reading import View
+    from pkgstats.view.store import Store
+
+NAMES = ("x", "y")
+BLOCK = NamesBlock(observed_at=NOW, names=NAMES)
+
+
+def record(first: int, *rows: list[int], name: str | None = None, at: int = NOW) -> DayCounts:
+    ref = names_hash(NAMES) if name is None else None
+    packed = counts.pack(rows)
+    return DayCounts(
+        observed_at=at, first_day=first, span=len(rows[0]), name=name, names_ref=ref, counts=packed
+    )
+
+
+def answer(view: View, name: str = "x") -> dict[int, int]:
+    return {one.day: one.count for one in view.days(name)}
+
+
+@pytest.mark.parametrize("names_first", [True, False])
+def test_counts_and_their_names_come_in_any_order(
+    store: Store, world: World, view: View, names_first: bool
+) -> None:
+    world.say("a", BLOCK)
+    world.say("a", record(TODAY - 2, [3, 4], [5, 6]))
+    world.say("a", record(TODAY - 3, [1], [2]))
+    for kinds in (["index"], ["days"]) if names_first else (["days"], ["index"]):
+        catch_up(store, world, kinds=kinds)
+    assert answer(view) == {TODAY - 3: 1, TODAY - 2: 3, TODAY - 1: 4}
+    assert answer(view, "y") == {TODAY - 3: 2, TODAY - 2: 5, TODAY - 1: 6}
+    assert view.counts().waiting == 0
+
+
+def test_names_of_another_writer_do_not_count(told: Callable[[], View], world: World) -> None:
+    world.say("b", BLOCK)
+    world.say("a", record(TODAY - 2, [3], [5]))
+    assert answer(told()) == {}
+
+
+def test_days_lie_in_the_years_they_belong_to(told: Callable[[], View], world: World) -> None:
+    new_year = days.first_day_of(2024)
+    assert [days.year_of(new_year - 1), days.year_of(new_year)] == [2023, 2024]
+    world.say("a", record(new_year - 400, list(range(800)), name="x"))
+    view = told()
+    assert answer(view) == {new_year - 400 + n: n for n in range(800)}
+    found = view.days("x", new_year - 1, new_year + 1)
+    assert [one.day for one in found] == [new_year - 1, new_year]
+    assert view.days("x", 5, 5) == view.days("nobody") == []
+
+
+def test_a_day_that_is_filled_in_later_counts_and_a_later_zero_does_not(
+    told: Callable[[], View], world: World
+) -> None:
+    for at, count in ((0, 0), (1, 7), (2, 6), (3, 0)):
+        world.say("a", record(TODAY - 1, [count], name="x", at=NOW + at))
+    assert answer(told()) == {TODAY - 1: 6}
+
+
+def test_writers_who_asked_late_enough_and_differ_dispute(
+    told: Callable[[], View], world: World
+) -> None:
+    day = TODAY - 9
+    for writer, rows in (("a", [1000, 1000, 1000]), ("b", [1010, 1011, 1020])):
+        world.say(writer, record(day, rows, name="x"))
+    world.say("a", record(TODAY - 1, [5], name="x"))
+    world.say("b", record(TODAY - 1, [9], name="x"))
+    found = [(one.count, one.disputed) for one in told().days("x")]
+    assert found == [(1010, False), (1011, True), (1020, True), (9, False)]
+
+
+def test_counts_that_do_not_fit_are_refused_whole(told: Callable[[], View], world: World) -> None:
+    world.say("a", BLOCK)
+    world.say("a", record(TODAY - 1, [1], [2], [3]))
+    world.say("a", replace(record(TODAY - 1, [1], [2]), counts=b"\x02"))
+    view = told()
+    assert answer(view) == {}
+    assert view.counts().refused == 2
+
+
+def test_what_is_said_again_and_again_takes_no_more_room(
+    store: Store, told: Callable[[], View], world: World
+) -> None:
+    for at in range(150):
+        world.say("a", record(TODAY - 300, list(range(300)), name="x", at=NOW + at))
+    view = told()
+    assert answer(view) == {TODAY - 300 + n: n for n in range(300)}
+    assert largest(store) <= DAYS_BYTES_MAX
+
+
+def largest(store: Store) -> int:
+    query = "select max(length(value)) from days"
+    found: int = store._database.execute(query).fetchone()[0]
+    return found
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 360), st.lists(st.integers(0, 300), max_size=9), st.integers(0, 3)
+        ),
+        max_size=30,
+    )
+)
+def test_a_value_that_is_written_anew_says_the_same(
+    told: list[tuple[int, list[int], int]],
+) -> None:
+    value = b""
+    for number, (first, row, _) in enumerate(told):
+        value += days._head(number, first, len(row)) + counts.pack([row])
+    observed = {number: at for number, (_, _, at) in enumerate(told)}
+    folded = days.fold(value, observed)
+    assert days.fold(days._written(folded), observed) == folded
+
+
+def test_the_worst_value_that_is_written_anew_stays_below_the_bound() -> None:
+    worst = {day: ((1 << 53) - 1 - day % 2, (1 << 40) + day % 2) for day in range(366)}
+    assert len(days._written(worst)) <= DAYS_BYTES_MAX * 3 // 4
+
+
+def test_when_a_record_was_observed_is_looked_up_once(store: Store) -> None:
+    add = "insert into day_records values (1, 1, 1, 55, 1)"
+    store._database.execute(add)
+    observed = days.Observed(store._database)
+    assert observed[1] == 55
+    store._database.execute("delete from day_records")
+    assert observed[1] == 55
