@@ -113,7 +113,7 @@ class Unpacker:
         Raises:
             AnswerError: its end has not come.
         """
-        if self._inflate is not None and not self._inflate.eof and self._body:
+        if self._inflate is not None and not self._inflate.eof and self._packed:
             raise AnswerError("an answer ends too early")
         return bytes(self._body)
 

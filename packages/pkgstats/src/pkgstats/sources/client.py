@@ -97,7 +97,7 @@ class Client:
     async def __aenter__(self) -> Self:
         self._http = httpx.AsyncClient(
             headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
-            cookies=httpx.Cookies(CookieJar(DefaultCookiePolicy(allowed_domains=[]))),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(self._silence_s, pool=None),
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
             trust_env=False,  # neither proxies nor a .netrc of someone else's making

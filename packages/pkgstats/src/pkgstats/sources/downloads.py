@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pkgstats.records.model import VERSION
-from pkgstats.records.names import scope_of
 from pkgstats.sources.errors import AnswerError, MissingError
 from pkgstats.sources.fields import mapping, number, word
 from pkgstats.sources.registry import encoded_name
@@ -140,7 +139,7 @@ class Downloads:
         Raises:
             ValueError: more was asked for.
         """
-        if not 0 < len(names) <= BULK_NAMES_MAX or any(scope_of(name) for name in names):
+        if not 0 < len(names) <= BULK_NAMES_MAX or any(is_scoped(name) for name in names):
             raise ValueError(f"from 1 to {BULK_NAMES_MAX} names without scopes")
         if not 0 <= last - first < BULK_DAYS_MAX:
             raise ValueError(f"from 1 to {BULK_DAYS_MAX} days")
@@ -162,7 +161,7 @@ class Downloads:
         """Days of any names, in as few requests as may be; nothing for what is not known there."""
         found: dict[str, list[DaySeries]] = {}
         for wanted in requests_for(names):
-            if scope_of(wanted[0]):
+            if is_scoped(wanted[0]):
                 try:
                     found[wanted[0]] = await self.days(wanted[0], first, last)
                 except MissingError:
@@ -206,6 +205,11 @@ class Downloads:
         if name and found.value.get("package", name) != name:
             raise AnswerError(f"downloads of another package than {name}")
         return found
+
+
+def is_scoped(name: str) -> bool:
+    """Whether a name has a scope; it need not be one that a package can have."""
+    return name.startswith("@")
 
 
 def day_text(day: int) -> str:
@@ -271,7 +275,7 @@ def requests_for(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
     later: list[str] = []
     size = 0
     for name in dict.fromkeys(names):
-        if scope_of(name):
+        if is_scoped(name):
             yield (name,)
             continue
         if len(request) == BULK_NAMES_MAX or size + len(name) >= ADDRESS_BYTES_MAX:

@@ -27,6 +27,9 @@ SEARCH_SIZE_MAX: Final = 250
 SEARCH_TEXT_MAX: Final = 512
 """Bytes of what is searched for."""
 
+USER_BYTES_MAX: Final = 214
+"""Of an account's or a scope's name."""
+
 PACKAGES_MAX: Final = 50_000
 """Packages of one user that are listed."""
 
@@ -128,7 +131,9 @@ class Registry:
 
     async def _owned(self, kind: str, who: str, query: str) -> list[str]:
         """Ask for the list, and where it is not given without a password, search."""
-        url = f"{self._addresses.registry}/-/{kind}/{quote(word(who, 214), safe='')}/package"
+        if not who or word(who, USER_BYTES_MAX) != who:
+            raise AnswerError("no name of a user or a scope")
+        url = f"{self._addresses.registry}/-/{kind}/{quote(who, safe='')}/package"
         try:
             found = await self._client.document("registry", url)
         except StatusError as error:
@@ -139,7 +144,8 @@ class Registry:
         return sorted(name for name in list(found.value)[:PACKAGES_MAX] if is_package_name(name))
 
     async def _document(self, name: str, rest: str, accept: str, etag: str) -> Document:
-        address = f"{self._addresses.registry_of(name)}/{encoded_name(name)}{rest}"
+        path = encoded_name(name) + rest
+        address = f"{self._addresses.registry_of(name)}/{path}"
         found = await self._client.document("registry", address, accept=accept, etag=etag)
         if found.changed and found.value.get("name") != name:
             raise AnswerError(f"another package was answered than {name}")
