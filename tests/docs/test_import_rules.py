@@ -47,17 +47,55 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 """The inner parts. The flat files at the edge may import each other, but not in a circle."""
 
+APPLICATION_IMPURE = IMPURE - {"io", "datetime"} | {"httpx", "sqlite3", "starlette", "uvicorn"}
+"""There is `BytesIO` in the one and calendars in the other, whose clock `CLOCKS` looks for."""
+
+CLOCKS = frozenset({"now", "utcnow", "today", "fromtimestamp"})
+
+PURE_MODULES = tuple(
+    """
+    records merge trust stats listing search.text search.query search.parse search.terms
+    search.typos search.synonyms search.documents search.filters search.ranking search.results
+    sources.limiter sources.answers sources.manifest sources.facts sources.count_facts
+    sources.tarball sources.npmrc crawler.plan crawler.budget crawler.telling view.facts
+    """.split()  # noqa: SIM905
+)
+"""Of the application: bytes, the time and chance are arguments."""
+
+APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
+    "records": frozenset(),
+    "stats": frozenset(),
+    "merge": frozenset({"records"}),
+    "trust": frozenset({"records"}),
+    "listing": frozenset({"records"}),
+    "sources": frozenset({"records"}),
+    "group": frozenset({"records", "trust"}),
+    "writer": frozenset({"records", "trust"}),
+    "view": frozenset({"records", "merge", "trust"}),
+    "indexer": frozenset({"view", "trust"}),
+    "search": frozenset({"records", "view"}),
+    "digest": frozenset({"stats", "view"}),
+    "crawler": frozenset(
+        {"listing", "merge", "records", "sources", "stats", "trust", "view", "writer"}
+    ),
+    "node": frozenset({"group", "indexer", "records", "search", "trust", "view", "writer"}),
+    "web": frozenset({"group", "node", "plain", "records", "search", "stats", "view"}),
+}
+"""The application's layers, from the inside out. `cli` and what only it uses may import all."""
+
+OUTERMOST = frozenset({"cli", "__main__"})
+
 
 def part(module: str) -> str:
     """`wire` for `hypermultifeed.wire.noise`; the package itself is ``."""
     return [*module.split("."), ""][1]
 
 
-def ours(found: Import) -> list[str]:
-    """The modules of the library that an import reaches (`from hypermultifeed import wire` too)."""
-    if found.module == "hypermultifeed":
-        return [f"hypermultifeed.{name}" for name in found.names] or ["hypermultifeed"]
-    return [found.module] if found.module.startswith("hypermultifeed.") else []
+def ours(found: Import, package: str = "hypermultifeed") -> list[str]:
+    """The modules of a package that an import reaches (`from hypermultifeed import wire` too)."""
+    if found.module == package:
+        return [f"{package}.{name}" for name in found.names] or [package]
+    return [found.module] if found.module.startswith(f"{package}.") else []
 
 
 def identifier(file: Path) -> str:
@@ -119,6 +157,45 @@ def test_the_application_uses_only_public_names(file: Path) -> None:
             assert not unknown, f"{one}: not in __all__: {unknown}"
 
 
+def is_pure(module: str) -> bool:
+    """Whether a module of the application is one of `PURE_MODULES`, or in such a folder."""
+    return any(f"{module}.".startswith(f"pkgstats.{pure}.") for pure in PURE_MODULES)
+
+
+@pytest.mark.parametrize("file", APPLICATION_FILES, ids=identifier)
+def test_pure_parts_of_the_application_do_no_input_or_output(file: Path) -> None:
+    if not is_pure(module_name(file)):
+        return
+    wrong = [str(one) for one in imports(file) if one.module.split(".")[0] in APPLICATION_IMPURE]
+    clocks = [
+        f"{file.name}:{node.lineno}: {node.attr}"
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Attribute) and node.attr in CLOCKS
+    ]
+    assert not wrong + clocks
+
+
+@pytest.mark.parametrize("name", PURE_MODULES)
+def test_what_is_named_as_pure_is_there(name: str) -> None:
+    assert any(
+        f"{module_name(file)}.".startswith(f"pkgstats.{name}.") for file in APPLICATION_FILES
+    )
+
+
+@pytest.mark.parametrize("file", APPLICATION_FILES, ids=identifier)
+def test_layers_of_the_application_import_only_what_lies_further_in(file: Path) -> None:
+    here = part(module_name(file))
+    reached = [(one, target) for one in imports(file) for target in ours(one, "pkgstats")]
+    allowed = APPLICATION_MAY_IMPORT.get(here)
+    wrong = [
+        f"{one}: {target}"
+        for one, target in reached
+        if part(target) != here
+        and (part(target) not in allowed if allowed is not None else part(target) in OUTERMOST)
+    ]
+    assert not wrong or here in OUTERMOST
+
+
 @pytest.mark.parametrize("file", LIBRARY_FILES, ids=identifier)
 def test_the_library_does_not_know_the_application(file: Path) -> None:
     assert not [str(one) for one in imports(file) if one.module.split(".")[0] == "pkgstats"]
@@ -133,11 +210,14 @@ def test_only_declared_dependencies_are_imported(file: Path) -> None:
     assert not [str(one) for one in imports(file) if one.module.split(".")[0] not in known]
 
 
-def test_no_module_imports_itself_in_a_circle() -> None:
+@pytest.mark.parametrize(
+    "files", [LIBRARY_FILES, APPLICATION_FILES], ids=["library", "application"]
+)
+def test_no_module_imports_itself_in_a_circle(files: list[Path]) -> None:
     """Types may point back (TYPE_CHECKING); what runs at import may not."""
-    names = {module_name(file) for file in LIBRARY_FILES}
+    names = {module_name(file) for file in files}
     edges: dict[str, set[str]] = {}
-    for file in LIBRARY_FILES:
+    for file in files:
         here = module_name(file)
         edges[here] = set()
         for one in imports(file):
