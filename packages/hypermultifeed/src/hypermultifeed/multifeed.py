@@ -514,6 +514,14 @@ class Multifeed:
         mux.detach()
         return True
 
+    def reconsider(self) -> None:
+        """Ask ``accept`` again about the feeds that connected peers have offered and were refused.
+
+        For a policy that has changed its mind. It gets no hints this time.
+        """
+        for mux in list(self._muxes.values()):
+            mux.reconsider()
+
     def exchanges(self) -> list[Mux]:
         """Return this multifeed's part in each stream that it is on."""
         return list(self._muxes.values())
