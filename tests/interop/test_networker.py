@@ -349,7 +349,7 @@ async def test_both_dial_at_once_and_one_connection_stays() -> None:
             await dialling
             await synced(multi, js)
             smaller = ours.network.public_key < js.public_key
-            while len(ours.network.peers) != 1 or len(await js.process.call("peers")) != 1:
+            while len(ours.network.peers) != 1 or len(await js.process.call("peers")) != 1:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             (peer,) = ours.network.peers
             assert peer.initiator is smaller

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from hypermultifeed.codecs import Codec
 from hypermultifeed.corestore import Corestore
+from hypermultifeed.dht import DEFAULT_BOOTSTRAP, DhtNode, DhtNodeStats
+from hypermultifeed.dht_lookup import Lookup
+from hypermultifeed.discovery.addresses import Address, Contact
+from hypermultifeed.discovery.operations import PeersFound
+from hypermultifeed.discovery.values import Mutable
 from hypermultifeed.encoding.node import Node
 from hypermultifeed.entries import Entry, EntryBatch
 from hypermultifeed.errors import (
@@ -53,6 +58,17 @@ from hypermultifeed.hypercore import (
 from hypermultifeed.keys import DEFAULT_KEY, KeyPair, NoiseKeyPair, discovery_key, parse_key
 from hypermultifeed.multifeed import FeedAdded, Multifeed, MultifeedStats
 from hypermultifeed.mux import Peer
+from hypermultifeed.network_extensions import NetworkExtension
+from hypermultifeed.network_peer import NetworkPeer
+from hypermultifeed.network_report import (
+    DhtStatus,
+    FailedConnection,
+    LanStatus,
+    NetworkReport,
+    PeerStatus,
+    TopicStatus,
+)
+from hypermultifeed.networker import Networker, PeerJoined, PeerLeft
 from hypermultifeed.replication.extensions import Extension
 from hypermultifeed.replication.feed_peer import FeedPeer
 from hypermultifeed.replication.feed_sync import MissingReport
@@ -69,7 +85,9 @@ from hypermultifeed.storage import (
 from hypermultifeed.stream import ReplicationStream, StreamStats, link
 
 __all__ = [
+    "DEFAULT_BOOTSTRAP",
     "DEFAULT_KEY",
+    "Address",
     "Appended",
     "AuditReport",
     "BlockMissingError",
@@ -79,16 +97,21 @@ __all__ = [
     "ClientMismatchError",
     "ClosedError",
     "Codec",
+    "Contact",
     "CoreEvent",
     "CoreStats",
     "Corestore",
     "CorruptStorageError",
+    "DhtNode",
+    "DhtNodeStats",
+    "DhtStatus",
     "DiscoveryError",
     "Downloaded",
     "Durability",
     "Entry",
     "EntryBatch",
     "Extension",
+    "FailedConnection",
     "FeedAdded",
     "FeedError",
     "FeedPeer",
@@ -98,18 +121,29 @@ __all__ = [
     "Hypercore",
     "HypermultifeedError",
     "KeyPair",
+    "LanStatus",
     "LocalProtocolError",
+    "Lookup",
     "MissingReport",
     "Multifeed",
     "MultifeedStats",
+    "Mutable",
+    "NetworkExtension",
+    "NetworkPeer",
+    "NetworkReport",
+    "Networker",
     "Node",
     "NoiseKeyPair",
     "NotReadyError",
     "NotWritableError",
     "Peer",
     "PeerAdded",
+    "PeerJoined",
+    "PeerLeft",
     "PeerOpened",
     "PeerRemoved",
+    "PeerStatus",
+    "PeersFound",
     "ProtocolError",
     "RemoteProtocolError",
     "ReplicationError",
@@ -124,6 +158,7 @@ __all__ = [
     "StreamClosedError",
     "StreamStats",
     "Subscription",
+    "TopicStatus",
     "TransferStats",
     "Uploaded",
     "VerificationError",
