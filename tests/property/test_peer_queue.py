@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from hypermultifeed.peers.candidate import Candidate, State
 from hypermultifeed.peers.dial_budget import DIALS_AT_ONCE, DIALS_PER_BLOCK, DIALS_PER_TOPIC
-from hypermultifeed.peers.peer_queue import PINNED_WAIT_S, PeerQueue
+from hypermultifeed.peers.peer_queue import PATIENT_WAIT_S, PeerQueue
 
 TOPICS = [bytes([letter]) * 32 for letter in range(3)]
 
@@ -153,9 +153,9 @@ class Queue(RuleBasedStateMachine):
             self.end(candidate)
         for candidate in self.parked:
             self.queue.unpark(candidate, self.now)
-        assert self.queue.next(self.now + 2 * PINNED_WAIT_S) is None
+        assert self.queue.next(self.now + 2 * PATIENT_WAIT_S) is None
         assert len(self.queue) == self.queue.waiting == self.queue.dialling == 0
-        assert self.queue.get_timer(self.now + 2 * PINNED_WAIT_S) is None
+        assert self.queue.get_timer(self.now + 2 * PATIENT_WAIT_S) is None
         budget = self.queue._budget
         assert budget.at_once == 0
         assert not budget._topics

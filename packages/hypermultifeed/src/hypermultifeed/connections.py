@@ -155,6 +155,7 @@ class Connections:
         if connection.candidate is not None:
             connection.candidate.useful = connection.useful
         for candidate in connection.parked:
+            candidate.useful = connection.useful
             self._queue.unpark(candidate, self._loop.time())
         connection.finish()
         connection.close()

@@ -142,7 +142,7 @@ class Swarm:
     # --- opening and closing
 
     async def open(self) -> None:
-        """Listen, and be ready to join. Idempotent.
+        """Listen, and be ready to join. Idempotent; may be tried again if it failed.
 
         Raises:
             OSError: the port is taken, or the host is not this machine's.
@@ -151,7 +151,7 @@ class Swarm:
         """
         if self.closed:
             raise ClosedError("the swarm is closed")
-        if self._opening is None:
+        if self._opening is None or (self._opening.done() and not self._addresses):
             self._opening = asyncio.create_task(self._open())
         await asyncio.shield(self._opening)
 
@@ -192,6 +192,7 @@ class Swarm:
             dht=self.dht if isinstance(self._dht_wish, bool) else self._dht_wish,
             lan=self.lan,
             port=sockets.port,
+            announced_port=0 if self.dht is not None else sockets.port,
             local_address=local_address(*self._addresses[0]),
             randomness=self._randomness,
             on_found=self._found,
@@ -384,7 +385,7 @@ class Swarm:
 
     @property
     def dialling(self) -> int:
-        """Dials and handshakes of ours that are under way."""
+        """Peers that are being dialled now, up to the end of the handshake."""
         return self._queue.dialling if self._addresses else 0
 
     def joined(self, topic: bytes) -> bool:
