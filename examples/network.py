@@ -13,31 +13,37 @@ from hypermultifeed import Corestore, DhtNode, KeyPair, Multifeed, Networker, me
 
 async def share(key: bytes, network: dict[str, Any], shared: asyncio.Event) -> None:
     """Write something and be found until somebody has taken it."""
-    async with Corestore(memory()) as store, Networker(store, **network) as networker:
-        async with Multifeed(store, key=key, value_encoding="json") as multi:
-            await (await multi.writer("local")).append("hello from one who shares")
-            await networker.swarm(multi)
-            await networker.flushed(multi.discovery_key)  # from now on others find us
-            shared.set()
-            with networker.events() as events:
-                async for event in events:  # PeerJoined, then PeerLeft
-                    print(type(event).__name__)
-                    if event.peer not in networker.peers:
-                        break
-            await networker.leave(key)
+    async with (
+        Corestore(memory()) as store,
+        Networker(store, **network) as networker,
+        Multifeed(store, key=key, value_encoding="json") as multi,
+    ):
+        await (await multi.writer("local")).append("hello from one who shares")
+        await networker.swarm(multi)
+        await networker.flushed(multi.discovery_key)  # from now on others find us
+        shared.set()
+        with networker.events() as events:
+            async for event in events:  # PeerJoined, then PeerLeft
+                print(type(event).__name__)
+                if event.peer not in networker.peers:
+                    break
+        await networker.leave(key)
 
 
 async def fetch(key: bytes, network: dict[str, Any]) -> None:
     """Find whoever shares the key and print the first block of the first feed."""
-    async with Corestore(memory()) as store, Networker(store, **network) as networker:
-        async with Multifeed(store, key=key, value_encoding="json") as multi:
-            with multi.events() as added:
-                await networker.swarm(multi)
-                event = await anext(added)
-            print(await event.feed.get(0))
-            [status] = networker.statuses()
-            print(f"peers: {status.peers}, feeds: {status.feeds}")
-            await networker.leave(key)
+    async with (
+        Corestore(memory()) as store,
+        Networker(store, **network) as networker,
+        Multifeed(store, key=key, value_encoding="json") as multi,
+    ):
+        with multi.events() as added:
+            await networker.swarm(multi)
+            event = await anext(added)
+        print(await event.feed.get(0))
+        [status] = networker.statuses()
+        print(f"peers: {status.peers}, feeds: {status.feeds}")
+        await networker.leave(key)
 
 
 async def main() -> None:

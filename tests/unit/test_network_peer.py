@@ -223,11 +223,13 @@ async def test_nothing_begins_before_it_is_clear_that_a_connection_stays(stays: 
 @virtual_time
 async def test_what_is_remembered_of_a_peer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network_peer, "OPENED_MAX", 3)
+    monkeypatch.setattr(network_peer, "PARKED_MAX", 5)
     async with connected() as pair:
         for number in range(10):
             key = bytes([number]) * 32
             pair.remote_open(key)
-            await pair.parked(key)
+        await until(lambda: len(pair.remote.session.channels) == 5)
+        assert len(pair.peer._parked) == 5
         assert pair.peer._opened == {discovery_key(bytes([number]) * 32) for number in range(3)}
 
 

@@ -20,6 +20,9 @@ multifeed that is refused never starts on that stream, and gives up its stream a
 then a multifeed that is joined here can still answer it. The price: a JavaScript core that asks
 what its peers have, and of which we know nothing, waits that much longer for our no."""
 
+PARKED_MAX: Final = 1024
+"""Opens of one peer that wait so at once; more are refused at once."""
+
 USEFUL_S: Final = 1.0
 """A connection over which something was shared, and that lived so long, is made again at once when
 it ends. One that always ends sooner is made again less and less often."""
@@ -165,6 +168,8 @@ class NetworkPeer(SessionOwner):
         """Whatever nobody answers waits: it may be a multifeed that is joined here soon."""
         self._note_opened(discovery_key)
         self._parked.pop(discovery_key, None)
+        if len(self._parked) >= PARKED_MAX:
+            return False
         self._parked[discovery_key] = self._loop.time() + PARKED_S
         if self._timer is None:
             self._timer = self._loop.call_later(PARKED_S, self._refuse_parked)

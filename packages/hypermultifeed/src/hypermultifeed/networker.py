@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from hypermultifeed.dht import DEFAULT_BOOTSTRAP
@@ -66,12 +67,6 @@ class PeerLeft(NamedTuple):
 
     peer: NetworkPeer
     error: Exception | None
-
-
-class _Failure(NamedTuple):
-    peer: NetworkPeer
-    error: Exception
-    at: float
 
 
 class _Topic:
@@ -138,7 +133,7 @@ class Networker:
         self._topics: dict[bytes, _Topic] = {}
         self._withheld: dict[bytes, frozenset[bytes]] = {}
         self._connections: dict[NetworkPeer, None] = {}
-        self._failures: deque[_Failure] = deque(maxlen=FAILURES_KEPT)
+        self._failures: deque[tuple[float, FailedConnection]] = deque(maxlen=FAILURES_KEPT)
         self._extensions = NetworkExtensions()
         self._events = Publisher[PeerJoined | PeerLeft]()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -393,7 +388,7 @@ class Networker:
             topics=tuple(self.statuses()),
             peers=tuple(peer.status(now) for peer in self.peers),
             dialling=self._swarm.dialling,
-            failures=tuple(_describe(failure, now) for failure in self._failures),
+            failures=tuple(replace(failed, ago_s=now - at) for at, failed in self._failures),
             dht=self._dht_status(),
             lan=self._lan_status(),
             bytes_received=self._received + sum(one.bytes_received for one in stats),
@@ -448,7 +443,7 @@ class Networker:
         try:
             await stream.run(connection.reader, connection.writer)
         except (HypermultifeedError, OSError) as error:
-            self._failures.append(_Failure(peer, error, asyncio.get_running_loop().time()))
+            self._failures.append((asyncio.get_running_loop().time(), _describe(peer, error)))
         finally:
             connection.useful = peer.verdict
             self._part(peer)
@@ -561,8 +556,7 @@ def _check_wishes(announce: bool, lookup: bool) -> None:
         raise ValueError("join a topic to announce, to look up, or both")
 
 
-def _describe(failure: _Failure, now: float) -> FailedConnection:
-    peer, error, at = failure
+def _describe(peer: NetworkPeer, error: Exception) -> FailedConnection:
     code = error.code if isinstance(error, HypermultifeedError) else type(error).__name__
     return FailedConnection(
         address=peer.address,
@@ -570,5 +564,5 @@ def _describe(failure: _Failure, now: float) -> FailedConnection:
         public_key=peer.stream.remote_public_key,
         code=code,
         message=str(error),
-        ago_s=now - at,
+        ago_s=0.0,
     )
