@@ -67,7 +67,14 @@ class Scene:
         self.served: list[tuple[str, float]] = []
         self.writers: dict[str, Any] = {}
         self.open = True
-        self.dialler = Dialler(self.queue, self.serve, may_dial=lambda: self.open, stats=self.stats)
+        self.failures: list[tuple[tuple[str, int], OSError]] = []
+        self.dialler = Dialler(
+            self.queue,
+            self.serve,
+            may_dial=lambda: self.open,
+            stats=self.stats,
+            on_failed=lambda *failure: self.failures.append(failure),
+        )
 
     async def serve(self, candidate: Candidate, streams: Streams) -> None:
         host = candidate.address[0]
@@ -121,6 +128,7 @@ async def test_a_peer_that_refuses_is_retried_and_then_left() -> None:
         assert len(times) == scene.stats.failed == 4
         assert 0.6 < waits[0] < 1.4 < 3.2 < waits[1] < 6.7 < 9.8 < waits[2] < 20.0
         assert len(scene.queue) == 0
+        assert {type(error) for _, error in scene.failures} == {ConnectionRefusedError}
 
 
 @virtual_time

@@ -63,6 +63,7 @@ class Dialler:
         serve: gets a candidate and its streams; returns when the connection is over.
         may_dial: whether anybody may be dialled now.
         stats: counters to count in.
+        on_failed: gets an address that could not be reached, and why.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Dialler:
         *,
         may_dial: Callable[[], bool],
         stats: SwarmStats,
+        on_failed: Callable[[tuple[str, int], OSError], None],
     ) -> None:
         self._stats = stats
+        self._on_failed = on_failed
         self._queue = queue
         self._serve = serve
         self._may_dial = may_dial
@@ -125,6 +128,7 @@ class Dialler:
         except OSError as error:
             self._stats.failed += 1
             _log.debug("no connection to %s: %s", candidate.address, error)
+            self._on_failed(candidate.address, error)
             if isinstance(error, ConnectionRefusedError):
                 self._queue.answered(candidate)
         finally:

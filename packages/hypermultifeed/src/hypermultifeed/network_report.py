@@ -63,7 +63,7 @@ class PeerStatus:
 
 @dataclass(frozen=True, slots=True)
 class FailedConnection:
-    """A connection that ended with an error.
+    """A connection that ended with an error, or a dial that came to nothing.
 
     Attributes:
         address: host and port.

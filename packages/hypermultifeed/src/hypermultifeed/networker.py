@@ -130,6 +130,7 @@ class Networker:
             address_filter=address_filter,
             connections_max=connections_max,
         )
+        self._swarm.on_dial_failed = self._dial_failed
         self._topics: dict[bytes, _Topic] = {}
         self._withheld: dict[bytes, frozenset[bytes]] = {}
         self._connections: dict[NetworkPeer, None] = {}
@@ -443,10 +444,24 @@ class Networker:
         try:
             await stream.run(connection.reader, connection.writer)
         except (HypermultifeedError, OSError) as error:
-            self._failures.append((asyncio.get_running_loop().time(), _describe(peer, error)))
+            self._note(error, peer.address, peer.initiator, peer.stream.remote_public_key)
         finally:
             connection.useful = peer.verdict
             self._part(peer)
+
+    def _dial_failed(self, address: tuple[str, int], error: Exception) -> None:
+        self._note(error, address, initiator=True)
+
+    def _note(
+        self,
+        error: Exception,
+        address: tuple[str, int],
+        initiator: bool,
+        public_key: bytes | None = None,
+    ) -> None:
+        code = error.code if isinstance(error, HypermultifeedError) else type(error).__name__
+        failed = FailedConnection(address, initiator, public_key, code, str(error), ago_s=0.0)
+        self._failures.append((asyncio.get_running_loop().time(), failed))
 
     def _part(self, peer: NetworkPeer) -> None:
         del self._connections[peer]
@@ -554,15 +569,3 @@ class Networker:
 def _check_wishes(announce: bool, lookup: bool) -> None:
     if not (announce or lookup):
         raise ValueError("join a topic to announce, to look up, or both")
-
-
-def _describe(peer: NetworkPeer, error: Exception) -> FailedConnection:
-    code = error.code if isinstance(error, HypermultifeedError) else type(error).__name__
-    return FailedConnection(
-        address=peer.address,
-        initiator=peer.initiator,
-        public_key=peer.stream.remote_public_key,
-        code=code,
-        message=str(error),
-        ago_s=0.0,
-    )

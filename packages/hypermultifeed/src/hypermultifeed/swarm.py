@@ -92,6 +92,7 @@ class Swarm:
         stats: counters.
         dht: the DHT node, while the swarm has one of its own.
         lan: the search on the LAN, while it is on.
+        on_dial_failed: gets host and port that could not be reached, and why; to be set before `open`.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Swarm:
         self.stats = SwarmStats()
         self.dht: DhtNode | None = None
         self.lan: LanDiscovery | None = None
+        self.on_dial_failed: Callable[[tuple[str, int], OSError], None] = lambda *_: None
         self._on_connection = on_connection
         self._listen_at = host, port
         self._bootstrap = bootstrap
@@ -171,6 +173,7 @@ class Swarm:
             self._connections.serve_dialled,
             may_dial=lambda: not self._connections.full,
             stats=self.stats,
+            on_failed=self.on_dial_failed,
         )
         sockets = await bind(*self._listen_at)
         try:
