@@ -101,6 +101,17 @@ class Session:
                 raise UnreachableError(text) from error
             writer.close()
 
+    async def check_named(self) -> None:
+        """Wait for the first attempt to reach the peers that were named.
+
+        Raises:
+            UnreachableError: none of them can be.
+        """
+        while not self.searched:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(LOOK_EVERY_S)
+        if self.is_hopeless:
+            await self.probe()
+
     def facts(self) -> NetworkFacts:
         """All that is known, for JSON."""
         multi = self.here.multi
