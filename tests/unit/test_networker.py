@@ -26,7 +26,8 @@ from hypermultifeed.corestore import Corestore
 from hypermultifeed.errors import ClosedError
 from hypermultifeed.keys import NoiseKeyPair, discovery_key
 from hypermultifeed.multifeed import Multifeed
-from hypermultifeed.networker import FAILURES_KEPT, Networker, PeerLeft
+from hypermultifeed.network_report import FAILURES_KEPT
+from hypermultifeed.networker import Networker, PeerLeft
 from hypermultifeed.storage import memory
 
 if TYPE_CHECKING:

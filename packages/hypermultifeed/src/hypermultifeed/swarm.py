@@ -92,7 +92,7 @@ class Swarm:
         stats: counters.
         dht: the DHT node, while the swarm has one of its own.
         lan: the search on the LAN, while it is on.
-        on_dial_failed: gets host and port that could not be reached, and why; to be set before `open`.
+        on_dial_failed: gets host and port that could not be reached, and why; set it before `open`.
     """
 
     def __init__(
