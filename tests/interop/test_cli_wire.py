@@ -92,3 +92,7 @@ async def test_javascript_finds_a_share(tmp_path: Path, monkeypatch: pytest.Monk
         await share.communicate()
         assert share.returncode == 0
     assert "from js" in await run(folder, "cat")
+    async with JsPeer("multifeed") as there:  # the folder is JavaScript's again
+        await there.call("open", folder=str(folder), rootKey=ROOT.hex(), valueEncoding="utf-8")
+        values = (await there.call("values")).values()
+    assert sorted(len(feed) for feed in values) == [1, 2]
