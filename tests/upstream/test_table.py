@@ -68,4 +68,5 @@ def test_every_title_has_its_row() -> None:
         "dht": 97,
         "dht-rpc": 9,
         "networker": 14,
+        "hyperswarm": 118,
     }

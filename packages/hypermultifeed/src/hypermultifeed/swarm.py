@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hypermultifeed.discovery.addresses import Address
     from hypermultifeed.discovery.operations import PeersFound
-    from hypermultifeed.errors import DiscoveryError
+    from hypermultifeed.errors import HypermultifeedError
     from hypermultifeed.swarm_connection import SwarmConnection
     from hypermultifeed.topic_search import Dht
 
@@ -61,7 +61,7 @@ class TopicStatus:
     announce: bool
     lookup: bool
     rounds: int
-    error: DiscoveryError | None
+    error: HypermultifeedError | None
     candidates: int
     connections: int
 

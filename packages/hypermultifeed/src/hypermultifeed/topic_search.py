@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hypermultifeed.errors import DiscoveryError
+from hypermultifeed.errors import ClosedError, DiscoveryError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hypermultifeed.discovery.addresses import Address
     from hypermultifeed.discovery.operations import PeersFound
+    from hypermultifeed.errors import HypermultifeedError
     from hypermultifeed.peers.turns import Randomness
 
 ROUND_WAIT_S: Final = (300.0, 600.0)
@@ -124,7 +125,7 @@ class TopicSearch:
         self.topic = topic
         self.announce = self.lookup = False
         self.rounds = 0
-        self.error: DiscoveryError | None = None
+        self.error: HypermultifeedError | None = None
         self.peers_named = 0
         self._means = means
         self._announced = False
@@ -223,7 +224,7 @@ class TopicSearch:
             with begin(self.topic, port=port, local_address=local_address) as answers:
                 async for found in answers:
                     self._take(found)
-        except DiscoveryError as error:
+        except (DiscoveryError, ClosedError) as error:  # a shared node may close before we do
             self.error = error
             _log.info("a round of the DHT failed: %s", error)
         self.rounds += 1
@@ -244,5 +245,5 @@ class TopicSearch:
             await dht.unannounce(
                 self.topic, port=means.announced_port, local_address=means.local_address
             )
-        except DiscoveryError as error:
+        except (DiscoveryError, ClosedError) as error:
             _log.info("an announcement could not be taken back: %s", error)
