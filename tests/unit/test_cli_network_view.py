@@ -15,6 +15,7 @@ from hypermultifeed.cli.network_view import (
     search_line,
     span,
 )
+from hypermultifeed.cli.session import failure_text
 from hypermultifeed.dht import DEFAULT_BOOTSTRAP
 
 if TYPE_CHECKING:
@@ -113,6 +114,20 @@ def test_where_one_can_be_found(changes: dict[str, Any], line: str) -> None:
 )
 def test_why_there_is_nobody_and_what_to_do(changes: dict[str, Any], said: str) -> None:
     assert said in nobody_text(facts(**changes), 30.0)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "text"),
+    [
+        ("ERR_TIMEOUT", "silence", "silence [ERR_TIMEOUT]"),
+        ("ConnectionRefusedError", "[Errno 111] Connect call failed", "nobody listens there"),
+        ("OSError", "[Errno 113] No route to host", "No route to host"),
+        ("TimeoutError", "", "no answer"),
+        ("OSError", "", "OSError"),
+    ],
+)
+def test_why_a_connection_failed(code: str, message: str, text: str) -> None:
+    assert failure_text(code, message) == text
 
 
 def test_of_the_default_nodes_nobody_promises_anything() -> None:

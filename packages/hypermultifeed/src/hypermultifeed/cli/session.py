@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S: Final = 0.1
 """How often it is looked whether something has come to pass that nobody tells of."""
+
+SYSTEM_ERRORS: Final = {
+    "ConnectionRefusedError": "nobody listens there",
+    "TimeoutError": "no answer",
+}
 
 PROBE_TIMEOUT_S: Final = 5.0
 """How long connecting may take when only the reason of the failure is wanted."""
@@ -133,7 +139,7 @@ class Session:
             "failures": [
                 {
                     "address": written(one.address),
-                    "error": f"{one.message} [{one.code}]",
+                    "error": failure_text(one.code, one.message),
                     "ago_s": round(one.ago_s, 1),
                 }
                 for one in report.failures
@@ -178,6 +184,13 @@ def reason(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {PROBE_TIMEOUT_S:.0f} s"
     return error.strerror or str(error)
+
+
+def failure_text(code: str, message: str) -> str:
+    """Why a connection came to nothing; the system's own errors without their numbers."""
+    if code.startswith("ERR_"):
+        return f"{message} [{code}]"
+    return SYSTEM_ERRORS.get(code) or re.sub(r"^\[Errno -?\d+\] ", "", message) or code
 
 
 def peer_facts(peer: PeerStatus, topic: bytes) -> PeerFacts:
