@@ -24,7 +24,7 @@ from hypermultifeed import swarm as swarm_module
 from hypermultifeed.dht import DhtNode
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.errors import ClosedError
-from hypermultifeed.swarm import CLOSE_S, FLUSH_S
+from hypermultifeed.joined_topics import CLOSE_S, FLUSH_S
 from hypermultifeed.topic_search import LEAVE_S
 
 

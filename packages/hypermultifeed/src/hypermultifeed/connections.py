@@ -98,9 +98,14 @@ class Connections:
         return list(self._tasks)
 
     @property
+    def room(self) -> int:
+        """How many more may authenticate."""
+        return self._connections_max - self._authenticated
+
+    @property
     def full(self) -> bool:
         """Whether there are as many as there may be."""
-        return self._authenticated >= self._connections_max
+        return self.room <= 0
 
     # --- a connection's life
 

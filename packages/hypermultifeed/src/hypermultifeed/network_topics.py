@@ -10,8 +10,8 @@ from hypermultifeed.network_report import TopicStatus
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from hypermultifeed.joined_topics import TopicStatus as Search
     from hypermultifeed.multifeed import Multifeed
-    from hypermultifeed.swarm import TopicStatus as Search
 
 
 class Topic:
