@@ -174,6 +174,7 @@ def test_a_peer_that_was_useful_is_tried_for_longer() -> None:
     peers.ended(candidate, STABLE_S)
     again = taken(peers, STABLE_S + 1)
     peers.park(again)  # another connection to it won
+    peers.ended(again, STABLE_S + 1)
     again.useful = True
     peers.unpark(again, 100.0)
     last = last_dial(peers, 101.0)
@@ -376,6 +377,20 @@ def test_a_parked_peer_rests_until_the_other_connection_is_over() -> None:
     assert taken(peers, 6.0) is candidate
     peers.unpark(candidate, 6.0)
     assert candidate.state is State.DIALLING
+
+
+def test_a_parked_peer_is_not_dialled_again_before_its_own_connection_is_over() -> None:
+    """The other one may end while this one is still being closed."""
+    peers = queue()
+    add(peers)
+    candidate = taken(peers)
+    peers.park(candidate)
+    peers.unpark(candidate, 5.0)
+    assert peers.next(10.0) is None
+    peers.ended(candidate, 10.0)
+    assert taken(peers, 11.0) is candidate
+    peers.ended(candidate, 11.0)
+    assert candidate.state is State.RESTING
 
 
 def test_a_parked_peer_of_no_topic_is_forgotten() -> None:

@@ -247,18 +247,24 @@ class PeerQueue:
     def ended(self, candidate: Candidate, now: float) -> None:
         """The dial failed, or the connection is over; it is tried again later.
 
+        To be called once for each dial, however it ended.
+
         A connection that was useful is taken up again at once, and one that was not counts as a
         failure; if nobody judged it, its age decides.
         """
         useful, candidate.useful = candidate.useful, None
+        candidate.is_over = True
         if candidate.state is State.CONNECTED:
             if now - candidate.since >= STABLE_S if useful is None else useful:
-                self._come_back(candidate, now)
+                self._keep(candidate, now)
+                self._rest_shortly(candidate, now)
             else:
                 self._rest(candidate, now)
         elif candidate.state is State.DIALLING:
             self._end_dial(candidate, succeeded=False)
             self._rest(candidate, now)
+        elif candidate.state is State.PARKED and candidate.is_released:
+            self._rest_shortly(candidate, now)
 
     def park(self, candidate: Candidate) -> None:
         """Another connection to the same peer stays; this address rests until `unpark`."""
@@ -266,14 +272,18 @@ class PeerQueue:
             self._end_dial(candidate, succeeded=True)
         if candidate.state is not State.FORGOTTEN:
             candidate.proven = True
+            candidate.is_released = False
             candidate.state = State.PARKED
 
     def unpark(self, candidate: Candidate, now: float) -> None:
         """The other connection is over."""
         useful, candidate.useful = candidate.useful, None
-        if candidate.state is State.PARKED and useful:
-            self._come_back(candidate, now)
-        elif candidate.state is State.PARKED:
+        if candidate.state is not State.PARKED:
+            return
+        if useful:
+            self._keep(candidate, now)
+        candidate.is_released = True
+        if candidate.is_over:  # else when it is
             self._rest_shortly(candidate, now)
 
     def overdue(self, now: float) -> list[Candidate]:
@@ -327,6 +337,7 @@ class PeerQueue:
 
     def _begin(self, candidate: Candidate, now: float) -> None:
         candidate.state = State.DIALLING
+        candidate.is_over = False
         candidate.since = now
         self._dialling[candidate] = None
         self._budget.begin(*candidate.charged, now)
@@ -366,13 +377,12 @@ class PeerQueue:
         candidate.failures += 1
         self._rest_for(candidate, wait, now)
 
-    def _come_back(self, candidate: Candidate, now: float) -> None:
-        """Dial a useful peer at once, and then with patience."""
+    def _keep(self, candidate: Candidate, now: float) -> None:
+        """It was useful."""
         self._kept.pop(candidate, None)
         self._kept[candidate] = now + USEFUL_S
         if len(self._kept) > KEPT_MAX:
             del self._kept[next(iter(self._kept))]
-        self._rest_shortly(candidate, now)
 
     def _is_kept(self, candidate: Candidate, now: float) -> bool:
         return candidate.pinned or self._kept.get(candidate, 0.0) > now
