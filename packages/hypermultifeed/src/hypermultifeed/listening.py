@@ -94,6 +94,8 @@ async def _resolve(host: str) -> tuple[socket.AddressFamily | None, str]:
     """The family and address to listen at; no family: both."""
     if host in _ANYWHERE:
         return None, host
+    with suppress(ValueError):  # no name: nobody has to be asked, which would take a thread
+        return (socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET), host
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     family, _, _, _, address = found[0]
