@@ -6,16 +6,16 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.discovery.operations import PeersFound
 from hypermultifeed.errors import BootstrapError, DiscoveryError
-from hypermultifeed.swarm import Swarm
+from hypermultifeed.network.dht import DhtNode
+from hypermultifeed.network.swarm import Swarm
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from hypermultifeed.swarm_connection import SwarmConnection
+    from hypermultifeed.network.swarm_connection import SwarmConnection
 
 TOPIC, OTHER = b"t" * 32, b"o" * 32
 NODE = Address("198.51.100.1", 49737)

@@ -17,12 +17,12 @@ import pytest
 from tests.faults.hostile import until
 from tests.faults.virtual_time import virtual_time
 
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.discovery.node import Dht
 from hypermultifeed.errors import ReplicationTimeoutError
 from hypermultifeed.multifeed import Multifeed
-from hypermultifeed.networker import Networker
+from hypermultifeed.network.dht import DhtNode
+from hypermultifeed.network.networker import Networker
 from hypermultifeed.storage import memory
 from hypermultifeed.stream import link
 

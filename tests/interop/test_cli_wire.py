@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.networks import ROOT
 
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.keys import discovery_key
+from hypermultifeed.network.dht import DhtNode
 
 from .js_peer import JsPeer
 

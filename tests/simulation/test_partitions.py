@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.faults.virtual_time import virtual_time
 
-from hypermultifeed import dialling
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.discovery.operations import PeersFound
 from hypermultifeed.errors import DiscoveryError
 from hypermultifeed.keys import KeyPair
 from hypermultifeed.multifeed import Multifeed
-from hypermultifeed.networker import Networker
+from hypermultifeed.network import dialling
+from hypermultifeed.network.networker import Networker
 from hypermultifeed.storage import memory
 
 from .lossy_network import Endpoint, Path, connect

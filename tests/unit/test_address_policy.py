@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hypermultifeed.address_policy import AddressPolicy
 from hypermultifeed.discovery.addresses import Address
+from hypermultifeed.network.address_policy import AddressPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from hypermultifeed.cli.network_view import (
     span,
 )
 from hypermultifeed.cli.session import failure_text
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP
 
 if TYPE_CHECKING:
     from hypermultifeed.cli.network_view import NetworkFacts, PeerFacts

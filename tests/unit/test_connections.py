@@ -9,12 +9,12 @@ import pytest
 from tests.faults.virtual_time import virtual_time
 from tests.swarms import LOOPBACK, Greeter, greeters, until
 
-from hypermultifeed.connections import LINGER_S
+from hypermultifeed.network.connections import LINGER_S
+from hypermultifeed.network.swarm import Swarm
 from hypermultifeed.peers.duplicates import CONNECTIONS_PER_KEY
-from hypermultifeed.swarm import Swarm
 
 if TYPE_CHECKING:
-    from hypermultifeed.swarm_connection import SwarmConnection
+    from hypermultifeed.network.swarm_connection import SwarmConnection
 
 
 async def test_both_sides_know_each_other() -> None:

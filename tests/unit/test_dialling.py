@@ -11,16 +11,16 @@ from unittest.mock import Mock, patch
 import pytest
 from tests.faults.virtual_time import virtual_time
 
-from hypermultifeed import dialling
-from hypermultifeed.connections import SwarmStats
-from hypermultifeed.dialling import CONNECT_TIMEOUT_S, Dialler, connect
+from hypermultifeed.network import dialling
+from hypermultifeed.network.connections import SwarmStats
+from hypermultifeed.network.dialling import CONNECT_TIMEOUT_S, Dialler, connect
 from hypermultifeed.peers.dial_budget import DIALS_PER_TOPIC
 from hypermultifeed.peers.peer_queue import CROWDED_S, PATIENT_WAIT_S, PeerQueue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hypermultifeed.dialling import Streams
+    from hypermultifeed.network.dialling import Streams
     from hypermultifeed.peers.candidate import Candidate
 
 TOPIC = b"t" * 32

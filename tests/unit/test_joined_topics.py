@@ -11,9 +11,9 @@ from tests.faults.virtual_time import virtual_time
 from tests.swarms import OTHER, TOPIC, FakeDht
 
 from hypermultifeed.discovery.addresses import Address
-from hypermultifeed.joined_topics import CLOSE_S, FLUSH_S, JoinedTopics
+from hypermultifeed.network.joined_topics import CLOSE_S, FLUSH_S, JoinedTopics
+from hypermultifeed.network.topic_search import Means
 from hypermultifeed.peers.peer_queue import PeerQueue
-from hypermultifeed.topic_search import Means
 
 if TYPE_CHECKING:
     from hypermultifeed.discovery.operations import PeersFound

@@ -9,9 +9,15 @@ from unittest.mock import patch
 
 import pytest
 
-from hypermultifeed import listening
 from hypermultifeed.discovery.addresses import Address
-from hypermultifeed.listening import bind, is_local, is_loopback, local_address, plain_address
+from hypermultifeed.network import listening
+from hypermultifeed.network.listening import (
+    bind,
+    is_local,
+    is_loopback,
+    local_address,
+    plain_address,
+)
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - for a moment
 

@@ -10,9 +10,9 @@ import pytest
 from tests.faults.virtual_time import virtual_time
 from tests.networks import until
 
-from hypermultifeed import network_peer
 from hypermultifeed.keys import discovery_key
-from hypermultifeed.network_peer import PARKED_S, NetworkPeer
+from hypermultifeed.network import peer as network_peer
+from hypermultifeed.network.peer import PARKED_S, NetworkPeer
 from hypermultifeed.replication.channels import ChannelHandler
 from hypermultifeed.stream import ReplicationStream, link
 

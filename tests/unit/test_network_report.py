@@ -7,7 +7,7 @@ import asyncio
 from tests.faults.virtual_time import virtual_time
 
 from hypermultifeed.errors import HandshakeError
-from hypermultifeed.network_report import FAILURES_KEPT, FailedConnection, FailureLog
+from hypermultifeed.network.report import FAILURES_KEPT, FailedConnection, FailureLog
 
 
 @virtual_time

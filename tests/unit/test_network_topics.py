@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.faults.virtual_time import virtual_time
 
-from hypermultifeed.network_topics import Topics
+from hypermultifeed.network.topics import Topics
 
 FIRST, SECOND = b"1" * 32, b"2" * 32
 FEED, OTHER = b"f" * 32, b"o" * 32

@@ -26,8 +26,8 @@ from hypermultifeed.corestore import Corestore
 from hypermultifeed.errors import ClosedError
 from hypermultifeed.keys import NoiseKeyPair, discovery_key
 from hypermultifeed.multifeed import Multifeed
-from hypermultifeed.network_report import FAILURES_KEPT
-from hypermultifeed.networker import Networker, PeerLeft
+from hypermultifeed.network.networker import Networker, PeerLeft
+from hypermultifeed.network.report import FAILURES_KEPT
 from hypermultifeed.storage import memory
 
 if TYPE_CHECKING:

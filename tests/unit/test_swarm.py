@@ -19,13 +19,13 @@ from tests.swarms import (
     until,
 )
 
-from hypermultifeed import dialling
-from hypermultifeed import swarm as swarm_module
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.errors import ClosedError
-from hypermultifeed.joined_topics import CLOSE_S, FLUSH_S
-from hypermultifeed.topic_search import LEAVE_S
+from hypermultifeed.network import dialling
+from hypermultifeed.network import swarm as swarm_module
+from hypermultifeed.network.dht import DhtNode
+from hypermultifeed.network.joined_topics import CLOSE_S, FLUSH_S
+from hypermultifeed.network.topic_search import LEAVE_S
 
 
 def now() -> float:

@@ -8,8 +8,8 @@ from unittest.mock import Mock
 
 from tests.faults.virtual_time import virtual_time
 
+from hypermultifeed.network.swarm_connection import SETTLE_S, SwarmConnection
 from hypermultifeed.peers.candidate import Candidate
-from hypermultifeed.swarm_connection import SETTLE_S, SwarmConnection
 
 TOPIC = b"t" * 32
 

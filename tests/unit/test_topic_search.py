@@ -12,7 +12,7 @@ from tests.swarms import NODE, TOPIC, FakeDht
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.discovery.operations import PeersFound
 from hypermultifeed.errors import BootstrapError, DiscoveryError
-from hypermultifeed.topic_search import (
+from hypermultifeed.network.topic_search import (
     LAN_WAIT_S,
     LEAVE_S,
     QUICK_WAITS_S,

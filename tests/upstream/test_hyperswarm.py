@@ -11,15 +11,15 @@ import pytest
 from tests.faults.virtual_time import virtual_time
 from tests.swarms import LOOPBACK, OTHER, TOPIC, FakeDht, Greeter, greeters, private_dht, until
 
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.errors import BootstrapError, ClosedError
-from hypermultifeed.swarm import Swarm
+from hypermultifeed.network.dht import DhtNode
+from hypermultifeed.network.swarm import Swarm
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hypermultifeed.swarm_connection import SwarmConnection
+    from hypermultifeed.network.swarm_connection import SwarmConnection
 
     Swarms = Callable[..., Awaitable[Greeter]]
 

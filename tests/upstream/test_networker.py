@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from hypermultifeed.corestore import Corestore
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.keys import NoiseKeyPair
 from hypermultifeed.multifeed import Multifeed
-from hypermultifeed.networker import Networker, PeerJoined, PeerLeft
+from hypermultifeed.network.dht import DhtNode
+from hypermultifeed.network.networker import Networker, PeerJoined, PeerLeft
 from hypermultifeed.storage import memory
 
 HOST = "127.0.0.1"

@@ -9,7 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from hypermultifeed.cli.running import counted, printable
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

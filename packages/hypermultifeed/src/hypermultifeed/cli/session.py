@@ -14,8 +14,8 @@ from hypermultifeed.cli.folder import LocalFolder
 from hypermultifeed.cli.network_options import written
 from hypermultifeed.cli.running import UnreachableError
 from hypermultifeed.cli.serving import ControlServer, FolderVerbs
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP
-from hypermultifeed.networker import Networker
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP
+from hypermultifeed.network.networker import Networker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hypermultifeed.cli.network_view import DhtFacts, LanFacts, NetworkFacts, PeerFacts
     from hypermultifeed.cli.running import Opened
     from hypermultifeed.cli.serving import Fields, Verb
-    from hypermultifeed.network_report import NetworkReport, PeerStatus
+    from hypermultifeed.network.report import NetworkReport, PeerStatus
 
 
 LOOK_EVERY_S: Final = 0.1

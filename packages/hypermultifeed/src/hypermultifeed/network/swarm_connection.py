@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hypermultifeed.listening import is_local
+from hypermultifeed.network.listening import is_local
 
 if TYPE_CHECKING:
     from hypermultifeed.peers.candidate import Candidate

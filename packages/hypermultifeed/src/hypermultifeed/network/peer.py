@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from hypermultifeed.network_report import PeerStatus
+from hypermultifeed.network.report import PeerStatus
 from hypermultifeed.replication.channels import SessionOwner
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
+    from hypermultifeed.network.swarm_connection import SwarmConnection
     from hypermultifeed.stream import ReplicationStream
-    from hypermultifeed.swarm_connection import SwarmConnection
 
 PARKED_S: Final = 11.0
 """How long an Open for a key that is unknown here waits before it is refused. A JavaScript

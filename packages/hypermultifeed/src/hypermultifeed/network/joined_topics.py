@@ -6,15 +6,15 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from hypermultifeed.network.topic_search import TopicSearch
 from hypermultifeed.peers.candidate import State
-from hypermultifeed.topic_search import TopicSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hypermultifeed.errors import HypermultifeedError
+    from hypermultifeed.network.topic_search import Means
     from hypermultifeed.peers.peer_queue import PeerQueue
-    from hypermultifeed.topic_search import Means
 
 FLUSH_S: Final = 60.0
 """How long `flushed` waits for dials after the first round: bogus peers must not hold it up."""

@@ -11,18 +11,18 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Final, Self
 
-from hypermultifeed.address_policy import AddressPolicy
-from hypermultifeed.connections import Connections, SwarmStats
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP, DhtNode
-from hypermultifeed.dialling import Dialler
 from hypermultifeed.discovery.addresses import PORT_MAX
 from hypermultifeed.errors import ClosedError
-from hypermultifeed.joined_topics import JoinedTopics
-from hypermultifeed.lan import LanDiscovery
-from hypermultifeed.listening import bind, local_address
+from hypermultifeed.network.address_policy import AddressPolicy
+from hypermultifeed.network.connections import Connections, SwarmStats
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP, DhtNode
+from hypermultifeed.network.dialling import Dialler
+from hypermultifeed.network.joined_topics import JoinedTopics
+from hypermultifeed.network.lan import LanDiscovery
+from hypermultifeed.network.listening import bind, local_address
+from hypermultifeed.network.topic_search import Means
 from hypermultifeed.peers.peer_queue import PeerQueue
 from hypermultifeed.stream import READ_SIZE
-from hypermultifeed.topic_search import Means
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from hypermultifeed.discovery.addresses import Address
     from hypermultifeed.discovery.operations import PeersFound
-    from hypermultifeed.joined_topics import TopicStatus
-    from hypermultifeed.listening import Sockets
-    from hypermultifeed.swarm_connection import SwarmConnection
-    from hypermultifeed.topic_search import Dht
+    from hypermultifeed.network.joined_topics import TopicStatus
+    from hypermultifeed.network.listening import Sockets
+    from hypermultifeed.network.swarm_connection import SwarmConnection
+    from hypermultifeed.network.topic_search import Dht
 
 CONNECTIONS_MAX: Final = 24
 """Authenticated connections, as in hyperswarm 2: so few hold a large swarm together."""

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from hypermultifeed.discovery.addresses import Address, may_dial
-from hypermultifeed.multicast import find_interfaces
+from hypermultifeed.network.multicast import find_interfaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from hypermultifeed.stream import READ_SIZE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hypermultifeed.connections import SwarmStats
+    from hypermultifeed.network.connections import SwarmStats
     from hypermultifeed.peers.candidate import Candidate
     from hypermultifeed.peers.peer_queue import PeerQueue
 

@@ -8,17 +8,17 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hypermultifeed.listening import plain_address
+from hypermultifeed.network.listening import plain_address
+from hypermultifeed.network.swarm_connection import SwarmConnection
 from hypermultifeed.peers.admission import Admission
 from hypermultifeed.peers.duplicates import Duplicates, Verdict
 from hypermultifeed.peers.peer_queue import BANS_MAX
-from hypermultifeed.swarm_connection import SwarmConnection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hypermultifeed.address_policy import AddressPolicy
-    from hypermultifeed.dialling import Streams
+    from hypermultifeed.network.address_policy import AddressPolicy
+    from hypermultifeed.network.dialling import Streams
     from hypermultifeed.peers.candidate import Candidate
     from hypermultifeed.peers.duplicates import Judgement
     from hypermultifeed.peers.peer_queue import PeerQueue

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from hypermultifeed.network_report import TopicStatus
+from hypermultifeed.network.report import TopicStatus
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from hypermultifeed.joined_topics import TopicStatus as Search
     from hypermultifeed.multifeed import Multifeed
+    from hypermultifeed.network.joined_topics import TopicStatus as Search
 
 
 class Topic:

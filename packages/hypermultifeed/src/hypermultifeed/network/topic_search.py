@@ -44,7 +44,7 @@ _log = logging.getLogger("hypermultifeed.swarm")
 
 
 class Answers(Protocol):
-    """The part of `hypermultifeed.dht.Lookup` that is used; leaving its block ends the walk."""
+    """The part of `hypermultifeed.network.dht.Lookup` that is used; leaving its block ends the walk."""
 
     def __enter__(self) -> AsyncIterator[PeersFound]:
         """The answers."""
@@ -59,7 +59,7 @@ class Answers(Protocol):
 
 
 class Dht(Protocol):
-    """The part of `hypermultifeed.dht.DhtNode` that is used."""
+    """The part of `hypermultifeed.network.dht.DhtNode` that is used."""
 
     def lookup(
         self, topic: bytes, *, port: int | None = None, local_address: Address | None = None
@@ -81,7 +81,7 @@ class Dht(Protocol):
 
 
 class Lan(Protocol):
-    """The part of `hypermultifeed.lan.LanDiscovery` that is used."""
+    """The part of `hypermultifeed.network.lan.LanDiscovery` that is used."""
 
     def join(self, topic: bytes, port: int, *, announce: bool, lookup: bool) -> None:
         """Announce, look up, or both, until `leave`."""

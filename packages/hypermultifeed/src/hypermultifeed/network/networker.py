@@ -15,22 +15,22 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP
 from hypermultifeed.errors import ClosedError, HypermultifeedError
 from hypermultifeed.events import Publisher, Subscription
 from hypermultifeed.keys import NoiseKeyPair, discovery_key, parse_key
-from hypermultifeed.network_extensions import NetworkExtension, NetworkExtensions
-from hypermultifeed.network_peer import NetworkPeer
-from hypermultifeed.network_report import (
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP
+from hypermultifeed.network.extensions import NetworkExtension, NetworkExtensions
+from hypermultifeed.network.peer import NetworkPeer
+from hypermultifeed.network.report import (
     DhtStatus,
     FailureLog,
     LanStatus,
     NetworkReport,
     TopicStatus,
 )
-from hypermultifeed.network_topics import Topic, Topics
+from hypermultifeed.network.swarm import CONNECTIONS_MAX, Swarm
+from hypermultifeed.network.topics import Topic, Topics
 from hypermultifeed.stream import ReplicationStream
-from hypermultifeed.swarm import CONNECTIONS_MAX, Swarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from hypermultifeed.codecs import Codec
     from hypermultifeed.corestore import Corestore
     from hypermultifeed.multifeed import Multifeed
-    from hypermultifeed.swarm_connection import SwarmConnection
+    from hypermultifeed.network.swarm_connection import SwarmConnection
 
 STREAM_TIMEOUT_S: Final = 20.0
 """How long a peer may be silent; each side says something every half of it."""
