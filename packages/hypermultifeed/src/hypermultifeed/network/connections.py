@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -119,7 +120,8 @@ class Connections:
         self._stats.accepted += 1
         # asyncio does this only for sockets that say that they are TCP; accepted ones do not.
         sock = writer.get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(OSError):  # some systems refuse it where the peer has gone again
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = SwarmConnection(self, reader, writer, address=address)
         loser = self._admission.admit(connection, address[0])
         if loser is not None:
