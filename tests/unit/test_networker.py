@@ -24,10 +24,12 @@ from tests.networks import (
 
 from hypermultifeed.corestore import Corestore
 from hypermultifeed.errors import ClosedError
+from hypermultifeed.hypercore import Hypercore
 from hypermultifeed.keys import NoiseKeyPair, discovery_key
 from hypermultifeed.multifeed import Multifeed
 from hypermultifeed.network.networker import Networker, PeerLeft
 from hypermultifeed.network.report import FAILURES_KEPT
+from hypermultifeed.network.swarm import Swarm
 from hypermultifeed.storage import memory
 
 if TYPE_CHECKING:
@@ -451,3 +453,36 @@ async def test_a_peer_that_restarts_is_found_again() -> None:
                 await network.swarm(copy)
                 await joined(events, network.public_key)
                 await feeds_of(multi, 2)
+
+
+@pytest.mark.parametrize("kind", ["store", "multifeed", "core", "swarm", "networker"])
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_block_that_is_cancelled_while_it_opens_leaves_nothing_open(
+    kind: str, turns: int, tmp_path: Path
+) -> None:
+    async def talk(_connection: object) -> None:
+        raise AssertionError("nobody is there")
+
+    options: dict[str, Any] = {"host": LOOPBACK, "dht": False, "mdns": False}
+    store = Corestore(tmp_path / "store")
+    opening: Any = {
+        "store": store,
+        "multifeed": Multifeed(tmp_path / "multi", key=ROOT),
+        "core": Hypercore(tmp_path / "core"),
+        "swarm": Swarm(talk, **options),
+        "networker": Networker(store, **options),
+    }[kind]
+
+    async def use() -> None:
+        async with opening:
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(use())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert opening.closed or not turns
+    await store.close()  # pytest fails on exceptions that nobody took
+    gc.collect()

@@ -126,7 +126,11 @@ class Networker:
         return f"<Networker topics={len(self._topics)} peers={len(self.peers)}>"
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:  # __aexit__ is not called, and a cancelled opening goes on
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -166,7 +170,7 @@ class Networker:
 
     async def _close(self) -> None:
         if self._opening is not None:
-            await asyncio.wait([self._opening])
+            await asyncio.gather(self._opening, return_exceptions=True)
         self._topics.close()
         streams = [peer.stream.close() for peer in self._connections]
         await asyncio.gather(*streams, return_exceptions=True)

@@ -106,7 +106,11 @@ class Swarm:
         self._addresses: list[tuple[str, int]] = []
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:  # __aexit__ is not called, and a cancelled opening goes on
+            await self.close()
+            raise
         return self
 
     async def __aexit__(

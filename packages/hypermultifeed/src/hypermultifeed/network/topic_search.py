@@ -44,7 +44,7 @@ _log = logging.getLogger("hypermultifeed.swarm")
 
 
 class Answers(Protocol):
-    """The part of `hypermultifeed.network.dht.Lookup` that is used; leaving its block ends the walk."""
+    """The part of `network.dht.Lookup` that is used; leaving its block ends the walk."""
 
     def __enter__(self) -> AsyncIterator[PeersFound]:
         """The answers."""
