@@ -21,9 +21,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hypermultifeed import Hypercore, Multifeed, link
-from hypermultifeed.dht import DhtNode
-from hypermultifeed.networker import Networker
+from hypermultifeed import DhtNode, Hypercore, Multifeed, Networker, link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from hypermultifeed.corestore import Corestore
 from hypermultifeed.multifeed import Multifeed
-from hypermultifeed.networker import Networker, PeerJoined, PeerLeft
+from hypermultifeed.network.networker import Networker, PeerJoined, PeerLeft
 from hypermultifeed.storage import memory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from hypermultifeed.hypercore import Hypercore
-    from hypermultifeed.network_peer import NetworkPeer
+    from hypermultifeed.network.peer import NetworkPeer
 
 ROOT = b"\x07" * 32
 OTHER = b"\x08" * 32

@@ -36,14 +36,14 @@ BEGINNING: Final = """\
 # The command line
 
 This page is what `--help` says: `tools/cli_document.py` writes it. A walk-through is in the
-[README](../README.md#on-the-command-line); how peers find each other is in [network.md](network.md).
+[README](../README.md#on-the-command-line); how peers find each other, in [network.md](network.md).
 
 Values are bytes here: a block is a line, a JSON value or a whole file. Keys are in hex. What is
 asked for goes to standard output, remarks and progress to standard error, so that output can be
 piped; `--json` makes it one JSON value a line. Ctrl-C ends every verb in order.
 
 While `share`, `clone`, `sync` or `tail --peer` has a folder open, `append`, `cat`, `tail`, `feeds`
-and `key` work on it all the same: they ask the running command. So do `peers`, `network` and `stop`.
+and `key` work on it all the same: they ask the running command. So do `peers`, `network`, `stop`.
 It can be asked only by who may read the folder, since the secret for it lies there.
 """
 

@@ -193,8 +193,9 @@ const measures = {
     const multi = multifeed(source, { rootKey: ROOT_KEY })
     await call(multi, 'ready')
     const swarm = networker(multi, bootstrap)
-    await swarm.networker.configure(multi.discoveryKey, { announce: true, lookup: true })
+    const flushed = new Promise(resolve => swarm.networker.once('flushed', resolve))
     swarm.swarm(multi)
+    await flushed
     process.stdout.write(JSON.stringify({ bootstrap }) + '\n')
     await new Promise(resolve => process.stdin.on('end', resolve).resume())
     return {}

@@ -35,6 +35,12 @@ feed 2
 log 1
 peer 1
 """,
+    "network": """\
+PeerJoined
+hello from one who shares
+peers: 1, feeds: 1
+PeerLeft
+""",
     "over_tcp": """\
 received one
 received two

@@ -135,6 +135,14 @@ def test_only_crypto_knows_the_crypto_libraries(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", LIBRARY_FILES, ids=identifier)
+def test_only_the_command_line_imports_the_network(file: Path) -> None:
+    if part(module_name(file)) in {"network", "cli", ""}:
+        return
+    reached = [target for one in imports(file) for target in ours(one)]
+    assert not [target for target in reached if part(target) == "network"]
+
+
+@pytest.mark.parametrize("file", LIBRARY_FILES, ids=identifier)
 def test_nobody_imports_the_command_line(file: Path) -> None:
     if part(module_name(file)) in {"cli", "__main__"}:
         return

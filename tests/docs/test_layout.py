@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 DECLARATIONS = {
     "hypermultifeed.encoding.node",
     "hypermultifeed.feed.files",
-    "hypermultifeed.network_report",
 }
 """Modules that only declare a shape; there is nothing in them that could be wrong."""
 

@@ -9,19 +9,26 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.faults.hostile import until
 from tests.faults.virtual_time import virtual_time
 
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.discovery.node import Dht
 from hypermultifeed.errors import ReplicationTimeoutError
 from hypermultifeed.multifeed import Multifeed
+from hypermultifeed.network.dht import DhtNode
+from hypermultifeed.network.networker import Networker
 from hypermultifeed.storage import memory
 from hypermultifeed.stream import link
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from hypermultifeed.discovery.operations import PeersFound
     from hypermultifeed.discovery.query import Query
 
@@ -167,3 +174,53 @@ def test_an_announcement_that_slept_ends_soon_and_the_next_one_is_stored(steps: 
     assert query.done
     net.finish(net.nodes[announcer].announce(TOPIC, net.now))
     assert found(net.finish(net.nodes[asker].lookup(TOPIC, net.now))) == {announcer}
+
+
+# --- the swarm -----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def sharing(node: DhtNode, **options: Any) -> AsyncIterator[Multifeed]:
+    """A multifeed that looks for its peers in a private DHT on this machine."""
+    async with (
+        Multifeed(memory(), key=ROOT) as multi,
+        Networker(
+            multi.corestore,
+            bootstrap=[str(node.address)],
+            mdns=False,
+            allow_loopback=True,
+            host="127.0.0.1",
+            **options,
+        ) as network,
+    ):
+        await network.swarm(multi)
+        yield multi
+
+
+async def until_same(one: Multifeed, *others: Multifeed) -> None:
+    """Wait until all have all, which is not to take long."""
+    async with asyncio.timeout(30.0):
+        await until(lambda: all(state(one) == state(other) for other in others))
+
+
+def state(multi: Multifeed) -> dict[bytes, int]:
+    return {feed.key: feed.downloaded() for feed in multi.feeds()}
+
+
+@partial(virtual_time, hang_s=4 * ASLEEP_S)
+async def test_peers_that_slept_are_together_again_soon_and_found_by_others() -> None:
+    loop: Any = asyncio.get_running_loop()
+    async with (
+        await DhtNode.listen("127.0.0.1") as node,
+        sharing(node) as one,
+        sharing(node) as two,
+    ):
+        for number in range(3):
+            await (await one.writer("w")).append(b"%d" % number)
+            await (await two.writer("w")).append(b"%d" % number)
+            await until_same(one, two)
+            loop.now += ASLEEP_S
+        await (await one.writer("w")).append(b"after")
+        await until_same(one, two)
+        async with sharing(node) as three:
+            await until_same(one, two, three)

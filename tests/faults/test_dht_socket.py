@@ -8,8 +8,8 @@ import pytest
 from tests.faults.virtual_time import virtual_time
 from tests.interop.namespace import in_namespace, ip
 
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.errors import BootstrapError
+from hypermultifeed.network.dht import DhtNode
 
 HOST = "127.0.0.1"
 TOPIC = b"\x0e" * 32

@@ -30,7 +30,7 @@ from hypermultifeed.discovery.mdns_packets import (
     topic_label,
 )
 from hypermultifeed.discovery.mdns_topic import REPORT_WINDOW_S, REPORTS_MAX
-from hypermultifeed.lan import LanDiscovery
+from hypermultifeed.network.lan import LanDiscovery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -12,8 +12,8 @@ from tests.networks import LOOPBACK, OTHER, ROOT, Site, feeds_of, joined, left, 
 
 from hypermultifeed.corestore import Corestore
 from hypermultifeed.keys import NoiseKeyPair, discovery_key
-from hypermultifeed.network_peer import NetworkPeer
-from hypermultifeed.networker import Networker
+from hypermultifeed.network.networker import Networker
+from hypermultifeed.network.peer import NetworkPeer
 from hypermultifeed.storage import memory
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hypermultifeed.crypto import blake2b_256
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.errors import DiscoveryError
 from hypermultifeed.keys import KeyPair
+from hypermultifeed.network.dht import DhtNode
 
 from .js_peer import JsError, JsPeer
 

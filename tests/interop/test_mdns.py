@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hypermultifeed.discovery.addresses import Address
-from hypermultifeed.lan import LanDiscovery
+from hypermultifeed.network.lan import LanDiscovery
 
 from .js_peer import JsPeer
 from .namespace import in_namespace

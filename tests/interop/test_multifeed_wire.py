@@ -248,17 +248,20 @@ async def test_a_policy_keeps_feeds_of_javascript_out() -> None:
         await js_open(js)
         wanted = await js_writer(js, "wanted", 1)
         unwanted = await js_writer(js, "unwanted", 2)
-        asked = []
+        asked, trusted = [], {wanted}
 
         def accept(key: bytes, *_: Any) -> bool:
             asked.append(key.hex())
-            return key.hex() == wanted
+            return key.hex() in trusted
 
         async with ours(accept=accept) as multi, wire(js, replicate(multi)):
             await settled(multi, {wanted: [1]})
             mine = await write(multi, "mine", 3)
             await js_settled(js, {wanted: [1], unwanted: [2], mine: [3]})
             assert {feed.key.hex() for feed in multi.feeds()} == {wanted, mine}
+            trusted.add(unwanted)
+            multi.reconsider()
+            await settled(multi, {wanted: [1], unwanted: [2], mine: [3]})
         assert set(asked) == {wanted, unwanted}
 
 

@@ -10,8 +10,8 @@ import pytest
 from tests.networks import LOOPBACK, OTHER, ROOT, Site, feeds_of, joined, left
 
 from hypermultifeed.corestore import Corestore
-from hypermultifeed.dht import DhtNode
-from hypermultifeed.networker import Networker
+from hypermultifeed.network.dht import DhtNode
+from hypermultifeed.network.networker import Networker
 from hypermultifeed.storage import memory
 
 from .js_peer import JsPeer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hypermultifeed.multifeed import Multifeed
-    from hypermultifeed.network_peer import NetworkPeer
+    from hypermultifeed.network.peer import NetworkPeer
 
 HOST = "127.0.0.1"
 NAMES = {ROOT: "x", OTHER: "y"}
@@ -349,7 +349,7 @@ async def test_both_dial_at_once_and_one_connection_stays() -> None:
             await dialling
             await synced(multi, js)
             smaller = ours.network.public_key < js.public_key
-            while len(ours.network.peers) != 1 or len(await js.process.call("peers")) != 1:
+            while len(ours.network.peers) != 1 or len(await js.process.call("peers")) != 1:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             (peer,) = ours.network.peers
             assert peer.initiator is smaller

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from hypermultifeed.peers.candidate import Candidate, State
 from hypermultifeed.peers.dial_budget import DIALS_AT_ONCE, DIALS_PER_BLOCK, DIALS_PER_TOPIC
-from hypermultifeed.peers.peer_queue import PINNED_WAIT_S, PeerQueue
+from hypermultifeed.peers.peer_queue import PATIENT_WAIT_S, PeerQueue
 
 TOPICS = [bytes([letter]) * 32 for letter in range(3)]
 
@@ -34,6 +34,7 @@ class Queue(RuleBasedStateMachine):
         self.dialling: list[Candidate] = []
         self.connected: list[Candidate] = []
         self.parked: list[Candidate] = []
+        self.closing: list[Candidate] = []
         self.not_before: dict[tuple[str, int], float] = {}
 
     @rule(seconds=times)
@@ -77,7 +78,7 @@ class Queue(RuleBasedStateMachine):
             assert candidate.pinned or candidate.topics & self.joined
             assert candidate.topics <= self.joined
             assert self.now >= self.not_before.get(candidate.address, 0.0)
-            assert candidate not in [*self.dialling, *self.connected, *self.parked]
+            assert candidate not in [*self.dialling, *self.connected, *self.parked, *self.closing]
             self.dialling.append(candidate)
 
     @precondition(lambda self: self.dialling)
@@ -105,8 +106,15 @@ class Queue(RuleBasedStateMachine):
         candidate = data.draw(st.sampled_from([*self.dialling, *self.connected]))
         (self.dialling if candidate in self.dialling else self.connected).remove(candidate)
         self.queue.park(candidate)
-        self.queue.ended(candidate, self.now)
         self.parked.append(candidate)
+        self.closing.append(candidate)
+
+    @precondition(lambda self: self.closing)
+    @rule(data=st.data())
+    def close(self, data: st.DataObject) -> None:
+        candidate = data.draw(st.sampled_from(self.closing))
+        self.closing.remove(candidate)
+        self.queue.ended(candidate, self.now)
 
     @precondition(lambda self: self.parked)
     @rule(data=st.data())
@@ -153,9 +161,11 @@ class Queue(RuleBasedStateMachine):
             self.end(candidate)
         for candidate in self.parked:
             self.queue.unpark(candidate, self.now)
-        assert self.queue.next(self.now + 2 * PINNED_WAIT_S) is None
+        for candidate in self.closing:
+            self.queue.ended(candidate, self.now)
+        assert self.queue.next(self.now + 2 * PATIENT_WAIT_S) is None
         assert len(self.queue) == self.queue.waiting == self.queue.dialling == 0
-        assert self.queue.get_timer(self.now + 2 * PINNED_WAIT_S) is None
+        assert self.queue.get_timer(self.now + 2 * PATIENT_WAIT_S) is None
         budget = self.queue._budget
         assert budget.at_once == 0
         assert not budget._topics

@@ -61,12 +61,19 @@ class Path:
 
 
 class Endpoint:
-    """One end of a connection; a reader and a writer as streams want them."""
+    """One end of a connection: what asyncio's reader, writer, transport and socket are.
+
+    Args:
+        path: the way to the other end.
+        address: of the other end, as this end sees it.
+    """
 
     peer: Endpoint
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, address: tuple[str, int]) -> None:
+        self.transport = self
         self._path = path
+        self._extra = {"peername": address, "socket": self}
         self._unsent = bytearray()
         self._unacknowledged: set[int] = set()
         self._next_number = 0
@@ -110,6 +117,27 @@ class Endpoint:
         self.write_eof()
 
     async def wait_closed(self) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self._is_closed or self._is_reset
+
+    def abort(self) -> None:
+        self._is_closed = True
+        self.kill()
+
+    def get_extra_info(self, name: str) -> Any:
+        return self._extra[name]
+
+    def get_write_buffer_size(self) -> int:
+        return len(self._unsent)
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        pass
+
+    family = None
+
+    def setsockopt(self, *_: int) -> None:
         pass
 
     def kill(self) -> None:
@@ -171,8 +199,10 @@ class Endpoint:
         self._changed.set()
 
 
-async def connect(path: Path, is_listening: Callable[[], bool]) -> tuple[Endpoint, Endpoint]:
-    """Dial; returns our end and the other one.
+async def connect(
+    path: Path, own: tuple[str, int], other: tuple[str, int], is_listening: Callable[[], bool]
+) -> tuple[Endpoint, Endpoint]:
+    """Dial from the address ``own``; returns our end and the other one.
 
     Raises:
         ConnectionRefusedError: nobody listens there.
@@ -190,6 +220,6 @@ async def connect(path: Path, is_listening: Callable[[], bool]) -> tuple[Endpoin
             path.carry(40, path.carry, 40, back)
         if not await answer:
             raise ConnectionRefusedError
-    ours, theirs = Endpoint(path), Endpoint(path)
+    ours, theirs = Endpoint(path, other), Endpoint(path, own)
     ours.peer, theirs.peer = theirs, ours
     return ours, theirs

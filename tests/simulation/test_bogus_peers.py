@@ -140,9 +140,9 @@ def anything(random: Random, honest: Address) -> Told:
     return [(f"{n}", everybody[n : n + ANSWER]) for n in range(0, len(everybody), ANSWER)]
 
 
-def found(scene: Callable[[Random, Address], Told]) -> list[Search]:
+def found(scene: Callable[[Random, Address], Told], seeds: range = SEEDS) -> list[Search]:
     searches = []
-    for seed in SEEDS:
+    for seed in seeds:
         honest = ("203.0.113.77", 4711)
         search = Search(seed, scene(Random(seed), honest), honest)
         search.run()
@@ -166,7 +166,7 @@ def test_one_honest_peer_among_ten_thousand_is_found_within_a_minute(
 
 def test_dials_stay_within_the_budget_whatever_comes() -> None:
     """And where nothing helps but patience, every candidate has its turn at last."""
-    for search in found(anything):
+    for search in found(anything, SEEDS[:3]):
         assert search.now < GIVE_UP_S
         assert search.dials <= DIALS_BURST + DIALS_PER_SECOND * search.now
         assert search.queue.dialling <= DIALS_AT_ONCE

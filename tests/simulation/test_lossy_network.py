@@ -10,12 +10,15 @@ from tests.faults.virtual_time import virtual_time
 
 from .lossy_network import SEGMENT_BYTES, Path, connect
 
+OURS = ("10.0.0.1", 4000)
+THEIRS = ("10.0.0.2", 4000)
+
 
 @virtual_time
 async def test_what_is_written_comes_whole_though_packets_get_lost() -> None:
     choice = random.Random(1)
     path = Path(choice)
-    ours, theirs = await connect(path, lambda: True)
+    ours, theirs = await connect(path, OURS, THEIRS, lambda: True)
     sent = choice.randbytes(500_000)
     ours.write(sent)
     ours.write_eof()
@@ -30,7 +33,7 @@ async def test_what_is_written_comes_whole_though_packets_get_lost() -> None:
 @virtual_time
 async def test_what_is_cut_goes_on_later_and_a_dead_end_is_noticed_when_it_can_be() -> None:
     path = Path(random.Random(2))
-    ours, theirs = await connect(path, lambda: True)
+    ours, theirs = await connect(path, OURS, THEIRS, lambda: True)
     path.up = False
     ours.write(b"late")
     with pytest.raises(TimeoutError):
@@ -51,7 +54,7 @@ async def test_what_is_cut_goes_on_later_and_a_dead_end_is_noticed_when_it_can_b
 async def test_dialling_fails_as_it_does_in_life() -> None:
     path = Path(random.Random(3))
     with pytest.raises(ConnectionRefusedError):
-        await connect(path, lambda: False)
+        await connect(path, OURS, THEIRS, lambda: False)
     path.up = False
     with pytest.raises(TimeoutError):
-        await connect(path, lambda: True)
+        await connect(path, OURS, THEIRS, lambda: True)

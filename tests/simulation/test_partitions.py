@@ -1,8 +1,9 @@
 """Five nodes that share fifty feeds, on a bad network that falls apart again and again.
 
-Each cycle, some machines cannot reach others for a while; connections die with or without a
-word. Meanwhile feeds grow, new ones come, processes are stopped, killed and started again on their
-storage. Then everything can reach everything, and soon all nodes must hold the same.
+Each cycle, some machines cannot reach others for a while, nor all of them the DHT; connections die
+with or without a word. Meanwhile feeds grow, new ones come, processes are stopped, killed and
+started again on their storage. Then everything can reach everything, and soon all nodes must hold
+the same. Each node is a whole `Networker`; only the DHT is a list, and sockets are simulated.
 ``SIMULATION_SEEDS=100`` runs a thousand cycles; ``--log-cli-level=INFO`` shows the figures of each
 seed. A failing one fails again.
 """
@@ -10,25 +11,31 @@ seed. A failing one fails again.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 import logging
 import os
 import random
 from collections import Counter
-from contextlib import suppress
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.virtual_time import virtual_time
 
-from hypermultifeed.errors import HypermultifeedError
-from hypermultifeed.keys import KeyPair, NoiseKeyPair
+from hypermultifeed.discovery.addresses import Address
+from hypermultifeed.discovery.operations import PeersFound
+from hypermultifeed.errors import DiscoveryError
+from hypermultifeed.keys import KeyPair
 from hypermultifeed.multifeed import Multifeed
-from hypermultifeed.replication.channels import SessionOwner
+from hypermultifeed.network import dialling
+from hypermultifeed.network.networker import Networker
 from hypermultifeed.storage import memory
-from hypermultifeed.stream import ReplicationStream
 
 from .lossy_network import Endpoint, Path, connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 SEEDS = range(int(os.environ.get("SIMULATION_SEEDS", "1")))
 ROOT = b"\x07" * 32
@@ -44,111 +51,127 @@ HEAL_LIMIT_S = 30.0
 DOWNLOADS_MAX = 1.2
 """How often a block may come to one node, on average."""
 
-RETRY_S = (1.0, 5.0, 15.0)
-"""Waits after the first, second and every later dial that failed."""
+RECORD_S = 600.0
+"""How long the DHT knows of a peer."""
+
+DHT_ADDRESS = Address("10.0.0.1", 49737)
 
 _log = logging.getLogger(__name__)
+_dialling: contextvars.ContextVar[Node] = contextvars.ContextVar("dialling")
 
 
-class Meeting(SessionOwner):
-    """Lets a connection take part when its handshake is over."""
+class Directory:
+    """The DHT as one node sees it: a list on another machine, if that can be reached."""
 
-    def __init__(self, node: Node, stream: ReplicationStream) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._stream = stream
+        self._records = node.world.records
 
-    def on_handshake(self) -> None:
-        self._node.meet(self._stream)
+    async def bootstrapped(self) -> None:
+        """Nothing to wait for."""
+
+    @contextmanager
+    def lookup(self, *_: Any, **__: Any) -> Iterator[AsyncIterator[PeersFound]]:
+        yield self._ask(announce=False)
+
+    @contextmanager
+    def announce(self, *_: Any, **__: Any) -> Iterator[AsyncIterator[PeersFound]]:
+        yield self._ask(announce=True)
+
+    async def unannounce(self, *_: Any, **__: Any) -> None:
+        await self._reach()
+        self._records.pop(self._node.address, None)
+
+    async def _ask(self, *, announce: bool) -> AsyncIterator[PeersFound]:
+        await self._reach()
+        own, now = self._node.address, asyncio.get_running_loop().time()
+        present = [Address(*a) for a, at in self._records.items() if at > now and a != own]
+        yield PeersFound(DHT_ADDRESS, present, [], Address(*own))
+        if announce:
+            self._records[own] = now + RECORD_S
+
+    async def _reach(self) -> None:
+        """As long as a request of the DHT takes, with its repetitions."""
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            if self._node.dht_path.up and self._node.is_running:
+                return
+            await asyncio.sleep(2.25)
+        raise DiscoveryError("no node answered")
 
 
 class Node:
-    """One machine with one process, which shares one multifeed with all the others."""
+    """One machine, with one process that shares one multifeed with all the others."""
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
         self.number = number
-        self.key_pair = NoiseKeyPair.from_seed(world.choice.randbytes(32))
         self.storage = memory()
-        self.multi: Multifeed | None = None
-        self.streams: dict[bytes, ReplicationStream] = {}
+        self.is_running = False
         self.endpoints: set[Endpoint] = set()
         self.counted: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.dht_path = Path(world.choice)
+        self.address = (f"10.0.{number + 1}.1", 4000)
+        self._context = contextvars.copy_context()
+        self._context.run(_dialling.set, self)
 
     async def start(self) -> None:
         """Open what the storage holds, and look for the others."""
-        multi = Multifeed(self.storage, key=ROOT)
-        await multi.ready()
-        self.multi = multi
-        for other in self.world.nodes:
-            if other is not self:
-                self._spawn(self._keep_connected(other))
+        await asyncio.create_task(self._start(), context=self._context)
+
+    async def _start(self) -> None:
+        host, port = self.address
+        self.address = host, port + 1
+        self.multi = Multifeed(self.storage, key=ROOT)
+        await self.multi.ready()
+        self.network = Networker(
+            self.multi.corestore,
+            dht=Directory(self),  # type: ignore[arg-type]
+            mdns=False,
+            host="127.0.0.1",
+        )
+        self.is_running = True
+        await self.network.swarm(self.multi)
 
     async def stop(self, *, kill: bool) -> None:
         """End the process, with or without saying so to anybody."""
-        multi, self.multi = self.multi, None
-        assert multi is not None
-        self.counted += transfers(multi)
+        self.counted += transfers(self.multi)
         if kill:
+            self.is_running = False
             for endpoint in self.endpoints:
                 endpoint.kill()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await multi.close()
+        await self.network.close()
+        self.is_running = False
+        self.endpoints.clear()
+        await self.multi.close()
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def take(self, endpoint: Endpoint) -> None:
+        """Somebody has dialled us."""
+        if self.is_running:
+            accept = self.network._swarm._connections.accept
+            self._context.run(accept, endpoint, endpoint)  # type: ignore[arg-type]
+            self.endpoints.add(endpoint)
+        else:
+            endpoint.kill()
 
-    async def _keep_connected(self, other: Node) -> None:
+    async def dial(self, host: str, port: int) -> tuple[Endpoint, Endpoint]:
+        """As a transport of a swarm."""
+        [other] = [node for node in self.world.nodes if node.address[0] == host]
+        if other is self:
+            raise ConnectionRefusedError  # the DHT remembers an earlier life
         path = self.world.path(self, other)
-        retries = 0
-        while True:
-            while stream := self.streams.get(other.key_pair.public_key):
-                retries = 0
-                await stream.wait_closed()
-            wait_s = RETRY_S[min(retries, len(RETRY_S) - 1)]
-            await asyncio.sleep(wait_s * self.world.choice.uniform(0.66, 1.32))
-            retries += 1
-            with suppress(OSError):
-                ours, theirs = await connect(path, lambda: other.multi is not None)
-                if other.multi is None:
-                    theirs.kill()
-                else:
-                    other._spawn(other.serve(theirs, initiator=False))
-                await self.serve(ours, initiator=True)
+        own = self.address[0], self.world.choice.randrange(30_000, 60_000)
+        ours, theirs = await connect(
+            path, own, (host, port), lambda: other.is_running and other.address[1] == port
+        )
+        other.take(theirs)
+        self.endpoints.add(ours)
+        return ours, ours
 
-    async def serve(self, endpoint: Endpoint, *, initiator: bool) -> None:
-        """Run one connection to its end."""
-        stream = ReplicationStream(initiator, key_pair=self.key_pair)
-        stream.session.attach(Meeting(self, stream))
-        self.endpoints.add(endpoint)
-        try:
-            with suppress(OSError, HypermultifeedError):
-                await stream.run(endpoint, endpoint)
-        finally:
-            self.endpoints.discard(endpoint)
-            remote = stream.remote_public_key
-            if remote is not None and self.streams.get(remote) is stream:
-                del self.streams[remote]
 
-    def meet(self, stream: ReplicationStream) -> None:
-        """Replicate on this stream, unless there is a better one with that peer."""
-        remote = stream.remote_public_key
-        assert remote is not None
-        present = self.streams.get(remote)
-        if present is not None and not present.closed:
-            ours_dials = self.key_pair.public_key < remote
-            keep_present = present.initiator == ours_dials != stream.initiator
-            if keep_present:
-                stream.destroy()
-                return
-            present.destroy()
-        assert self.multi is not None
-        self.streams[remote] = stream
-        self.multi.replicate(stream.initiator, stream=stream)
+async def transport(host: str, port: int) -> Any:
+    """Dial from the node whose task this is."""
+    return await _dialling.get().dial(host, port)
 
 
 def transfers(multi: Multifeed) -> Counter[str]:
@@ -164,14 +187,13 @@ def transfers(multi: Multifeed) -> Counter[str]:
 class World:
     """All nodes and paths, and what was written."""
 
-    def __init__(self, seed: int) -> None:
-        self.choice = random.Random(seed)
-        self.nodes: list[Node] = []
-        self.nodes.extend(Node(self, number) for number in range(NODES))
+    def __init__(self, choice: random.Random) -> None:
+        self.choice = choice
+        self.records: dict[tuple[str, int], float] = {}
+        self.nodes = [Node(self, number) for number in range(NODES)]
         pairs = itertools.combinations(range(NODES), 2)
-        self.paths = {pair: Path(self.choice) for pair in pairs}
+        self.paths = {pair: Path(choice) for pair in pairs}
         self.written: dict[bytes, int] = {}
-        self.working: set[asyncio.Task[None]] = set()
 
     def path(self, a: Node, b: Node) -> Path:
         first, second = sorted((a.number, b.number))
@@ -179,7 +201,7 @@ class World:
 
     async def write(self) -> None:
         """Some running node makes a feed or appends to one of its own."""
-        running = [node.multi for node in self.nodes if node.multi is not None]
+        running = [node.multi for node in self.nodes if node.is_running]
         if not running:
             return
         multi = self.choice.choice(running)
@@ -199,12 +221,18 @@ class World:
         lonely = self.choice.random() < 0.5
         for (a, b), path in self.paths.items():
             path.up = groups[a] == groups[b] if lonely else self.choice.random() < 0.5
+        for node in self.nodes:
+            node.dht_path.up = self.choice.random() < 0.5
+
+    def join(self) -> None:
+        """Everything reaches everything again."""
+        for path in (*self.paths.values(), *(node.dht_path for node in self.nodes)):
+            path.up = True
 
     async def restart(self, node: Node, seconds: float) -> None:
-        if node.multi is not None:
-            await node.stop(kill=self.choice.random() < 0.5)
-            await asyncio.sleep(seconds)
-            await node.start()
+        await node.stop(kill=self.choice.random() < 0.5)
+        await asyncio.sleep(seconds)
+        await node.start()
 
     async def suffer(self, seconds: float) -> None:
         """One partition with all that happens meanwhile."""
@@ -220,16 +248,14 @@ class World:
 
     def is_equal(self) -> bool:
         """Whether every node has every feed, in full."""
-        for node in self.nodes:
-            feeds = [] if node.multi is None else node.multi.feeds()
-            if {feed.key: feed.downloaded() for feed in feeds} != self.written:
-                return False
-        return True
+        return all(
+            {feed.key: feed.downloaded() for feed in node.multi.feeds()} == self.written
+            for node in self.nodes
+        )
 
     async def heal(self) -> float:
         """Join all again; returns the seconds until all nodes are equal."""
-        for path in self.paths.values():
-            path.up = True
+        self.join()
         begun = asyncio.get_running_loop().time()
         while not self.is_equal():
             took = asyncio.get_running_loop().time() - begun
@@ -240,32 +266,37 @@ class World:
     def describe(self) -> str:
         lines = ["not equal in time:"]
         for node in self.nodes:
-            assert node.multi is not None
             feeds = {feed.key: feed.downloaded() for feed in node.multi.feeds()}
             missing = sum(self.written.values()) - sum(feeds.values())
-            others = [n.number for n in self.nodes if n.key_pair.public_key in node.streams]
-            lines.append(f"{node.number} with {others}: {len(feeds)} feeds, {missing} missing")
+            peers = [peer.address for peer in node.network.peers]
+            lines.append(f"{node.address}: {len(feeds)} feeds, {missing} missing, peers {peers}")
         return "\n".join(lines)
 
     def transfers(self) -> Counter[str]:
         """What went over between all nodes, in all their lives."""
-        present = [transfers(node.multi) for node in self.nodes if node.multi is not None]
+        present = [transfers(node.multi) for node in self.nodes if node.is_running]
         return sum(present, start=sum((node.counted for node in self.nodes), start=Counter()))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @virtual_time
-async def test_all_hold_the_same_soon_after_each_partition(seed: int) -> None:
-    world = World(seed)
+async def test_all_hold_the_same_soon_after_each_partition(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = random.Random(seed)
+    monkeypatch.setattr(os, "urandom", choice.randbytes)
+    monkeypatch.setattr(random, "_urandom", choice.randbytes)
+    monkeypatch.setattr(dialling, "TRANSPORTS", (transport,))
+    world = World(choice)
     for node in world.nodes:
         await node.start()
     while len(world.written) < FEEDS // 2:
         await world.write()
     healed_in = []
     for _ in range(CYCLES):
-        await world.suffer(world.choice.uniform(2.0, 90.0))
+        await world.suffer(choice.uniform(2.0, 90.0))
         healed_in.append(await world.heal())
-        await asyncio.sleep(world.choice.uniform(0.0, 10.0))
+        await asyncio.sleep(choice.uniform(0.0, 10.0))
     totals = world.transfers()
     for node in world.nodes:
         await node.stop(kill=False)

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.live import Live
 
 from hypermultifeed.cli import bootstrap as verb
-from hypermultifeed.dht import DhtNode, DhtNodeStats
 from hypermultifeed.errors import BootstrapError
+from hypermultifeed.network.dht import DhtNode, DhtNodeStats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from click.testing import CliRunner
 
-from hypermultifeed.cli import main
+from hypermultifeed.cli import main, running
 from hypermultifeed.cli.asking import asked
 from hypermultifeed.cli.control import FILE_NAME
 from hypermultifeed.multifeed import Multifeed
@@ -230,6 +230,10 @@ def test_nobody_at_that_address(tmp_path: Path) -> None:
     errors = run(folder, "clone", "07" * 32, "--peer", f"127.0.0.1:{port}", code=7)
     assert f"cannot connect to 127.0.0.1:{port}" in errors
     assert not folder.exists()
+    run(folder, "create")
+    for verb in (["sync"], ["tail", "--follow"]):
+        errors = run(folder, *verb, "--peer", f"127.0.0.1:{port}", code=7)
+        assert f"cannot connect to 127.0.0.1:{port}" in errors
 
 
 def test_networks_that_are_excluded(tmp_path: Path) -> None:
@@ -257,7 +261,7 @@ def test_an_address_that_is_taken(tmp_path: Path) -> None:
 # --- beside a command that has the folder open
 
 
-def test_other_verbs_while_sharing(tmp_path: Path) -> None:
+def test_other_verbs_while_sharing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     key = multifeed(one, "a")
     with shared(one):
@@ -271,8 +275,9 @@ def test_other_verbs_while_sharing(tmp_path: Path) -> None:
         assert sorted(feeds(one).values()) == [(1, 1), (3, 3)]
         assert "no feed is called" in run(one, "cat", "nobody", code=1)
         assert "split it" in run(one, "append", stdin="x" * (9 << 20), code=6)
-        assert "hypermultifeed stop" in run(one, "doctor", code=4)
         run(two, "clone", key)
+        monkeypatch.setattr(running, "LOCK_PATIENCE_S", 0.0)
+        assert "hypermultifeed stop" in run(one, "doctor", code=4)
     assert feeds(two) == feeds(one)
 
 
@@ -456,6 +461,18 @@ async def stored(folder: Path, count: int) -> None:
                 async for message in holder.replies("network"):
                     found = message.fields.get("network", {}).get("stored", found)
         await asyncio.sleep(0)
+
+
+async def test_ctrl_c_while_nobody_is_found_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    async with asyncio.timeout(TIMEOUT_S):
+        clone = await command(folder, "clone", "07" * 32)
+        await stored(folder, 0)
+        clone.send_signal(signal.SIGINT)
+        _, errors = await clone.communicate()
+    assert clone.returncode == 130
+    assert errors == b""
+    assert not folder.exists()
 
 
 async def test_ctrl_c_during_clone_leaves_what_sync_goes_on_with(

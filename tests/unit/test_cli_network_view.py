@@ -15,6 +15,8 @@ from hypermultifeed.cli.network_view import (
     search_line,
     span,
 )
+from hypermultifeed.cli.session import failure_text
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP
 
 if TYPE_CHECKING:
     from hypermultifeed.cli.network_view import NetworkFacts, PeerFacts
@@ -87,7 +89,7 @@ def test_the_search_in_one_line(changes: dict[str, Any], line: str) -> None:
         ({"dht": None, "lan": None}, "nowhere: peers need the address"),
         (
             {"dht": NO_DHT},
-            "in the local network (eth0); no node of the DHT answers: a.example:1",
+            "in the local network (eth0); no node of the DHT answers (a.example:1)",
         ),
     ],
 )
@@ -112,6 +114,26 @@ def test_where_one_can_be_found(changes: dict[str, Any], line: str) -> None:
 )
 def test_why_there_is_nobody_and_what_to_do(changes: dict[str, Any], said: str) -> None:
     assert said in nobody_text(facts(**changes), 30.0)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "text"),
+    [
+        ("ERR_TIMEOUT", "silence", "silence [ERR_TIMEOUT]"),
+        ("ConnectionRefusedError", "[Errno 111] Connect call failed", "nobody listens there"),
+        ("OSError", "[Errno 113] No route to host", "No route to host"),
+        ("TimeoutError", "", "no answer"),
+        ("OSError", "", "OSError"),
+    ],
+)
+def test_why_a_connection_failed(code: str, message: str, text: str) -> None:
+    assert failure_text(code, message) == text
+
+
+def test_of_the_default_nodes_nobody_promises_anything() -> None:
+    dht = {**NO_DHT, "bootstrap": list(DEFAULT_BOOTSTRAP)}
+    assert "the old public ones may be gone" in nobody_text(facts(dht=dht), 30.0)
+    assert "the old public ones may be gone" in shown(dht=dht)
 
 
 def shown(**changes: Any) -> str:
@@ -142,8 +164,8 @@ def test_everything_on_one_screen() -> None:
 
 def test_what_is_off_or_went_wrong() -> None:
     failures = [{"address": f"192.0.2.{n}:1", "error": "a\x1b[2J", "ago_s": n} for n in range(5)]
-    text = shown(dht={**NO_DHT, "error": "nobody answered"}, lan=None, failures=failures)
-    assert "0 nodes known; nobody answered" in text
+    text = shown(dht={**NO_DHT, "nodes": 1, "error": "a shrug"}, lan=None, failures=failures)
+    assert "1 node known; a shrug" in text
     assert "LAN        off" in text
     assert "192.0.2.1:1" not in text  # only the latest
     assert "192.0.2.4:1, 4 s ago: a\\x1b[2J" in text

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hypermultifeed import datagrams
-from hypermultifeed.datagrams import RECEIVE_MAX, Datagrams
+from hypermultifeed.network import datagrams
+from hypermultifeed.network.datagrams import RECEIVE_MAX, Datagrams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.faults.virtual_time import virtual_time
 
-from hypermultifeed import dht as dht_module
 from hypermultifeed.crypto import blake2b_256
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP, DhtNode
 from hypermultifeed.discovery.addresses import Address, parse_address
 from hypermultifeed.discovery.node import Dht
 from hypermultifeed.errors import BootstrapError, ClosedError, DiscoveryError
 from hypermultifeed.keys import KeyPair
+from hypermultifeed.network import dht as dht_module
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP, DhtNode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

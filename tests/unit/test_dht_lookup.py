@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from hypermultifeed.dht_lookup import RESULTS_MAX, Lookup
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.discovery.operations import PeersFound
 from hypermultifeed.errors import ClosedError, DiscoveryError
+from hypermultifeed.network.dht_lookup import RESULTS_MAX, Lookup
 
 
 class Walk:

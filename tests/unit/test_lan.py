@@ -12,8 +12,8 @@ from tests.interop.namespace import add_interface, in_namespace, remove_interfac
 
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.discovery.mdns_packets import PORT
-from hypermultifeed.lan import RESCAN_S, LanDiscovery
-from hypermultifeed.multicast import Interface, Link, find_interfaces
+from hypermultifeed.network.lan import RESCAN_S, LanDiscovery
+from hypermultifeed.network.multicast import Interface, Link, find_interfaces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import pytest
 from tests.interop.namespace import add_interface, in_namespace
 
 from hypermultifeed.discovery.mdns_packets import GROUP, PORT
-from hypermultifeed.multicast import INTERFACES_MAX, Interface, Link, find_interfaces
+from hypermultifeed.network.multicast import INTERFACES_MAX, Interface, Link, find_interfaces
 
 LOOPBACK = Interface("lo", 1, "127.0.0.1", IPv4Network("127.0.0.0/8"))
 

@@ -531,6 +531,36 @@ async def test_policy_is_not_asked_again_for_feeds_taken() -> None:
         assert ours.feeds()[0].downloaded() == 1
 
 
+async def test_a_policy_that_has_changed_its_mind_is_asked_again() -> None:
+    trusted: set[bytes] = set()
+    asked: list[Mapping[str, Any]] = []
+
+    def accept(key: bytes, _peer: Peer, hints: Mapping[str, Any]) -> bool:
+        asked.append(hints)
+        return key in trusted
+
+    async with opened() as theirs, opened(accept=accept) as ours:
+        first, second = await theirs.writer("a"), await theirs.writer("b")
+        await first.append(1)
+        left, right = theirs.replicate(initiator=True), ours.replicate(initiator=False)
+        linked = asyncio.ensure_future(link(left, right))
+        assert list(await right.remote_feeds()) == []  # all were refused
+        ours.reconsider()
+        assert list(await right.remote_feeds()) == []
+        trusted.add(first.key)
+        ours.reconsider()
+        (feed,) = await right.remote_feeds()
+        assert (feed.key, await feed.get(0)) == (first.key, 1)
+        trusted.add(second.key)
+        ours.reconsider()
+        assert [feed.key for feed in await right.remote_feeds()] == [second.key]
+        before = len(asked)
+        ours.reconsider()  # nothing is left to ask about
+        assert len(asked) == before == 7
+        await left.close()
+        await linked
+
+
 async def test_quota_of_a_multifeed(monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened() as theirs, opened() as ours:
         for name in "abcde":

@@ -10,9 +10,9 @@ import pytest
 from tests.faults.virtual_time import virtual_time
 from tests.networks import until
 
-from hypermultifeed import network_peer
 from hypermultifeed.keys import discovery_key
-from hypermultifeed.network_peer import PARKED_S, NetworkPeer
+from hypermultifeed.network import peer as network_peer
+from hypermultifeed.network.peer import PARKED_S, NetworkPeer
 from hypermultifeed.replication.channels import ChannelHandler
 from hypermultifeed.stream import ReplicationStream, link
 
@@ -176,9 +176,9 @@ async def test_channel_that_was_open_and_is_closed_is_no_reason_to_come_back() -
         pair.open()
         pair.remote_open()
         await until(lambda: pair.peer.topics)
-        assert pair.peer.verdict is False  # so far: it is young
+        young = pair.peer.verdict
         await asyncio.sleep(1)
-        assert pair.peer.verdict is True
+        assert (young, pair.peer.verdict) == (False, True)
         channel = pair.remote.session.channel(TOPIC)
         assert channel is not None
         channel.close()
@@ -223,11 +223,13 @@ async def test_nothing_begins_before_it_is_clear_that_a_connection_stays(stays: 
 @virtual_time
 async def test_what_is_remembered_of_a_peer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network_peer, "OPENED_MAX", 3)
+    monkeypatch.setattr(network_peer, "PARKED_MAX", 5)
     async with connected() as pair:
         for number in range(10):
             key = bytes([number]) * 32
             pair.remote_open(key)
-            await pair.parked(key)
+        await until(lambda: len(pair.remote.session.channels) == 5)
+        assert len(pair.peer._parked) == 5
         assert pair.peer._opened == {discovery_key(bytes([number]) * 32) for number in range(3)}
 
 

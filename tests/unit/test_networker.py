@@ -22,12 +22,14 @@ from tests.networks import (
     until,
 )
 
-from hypermultifeed import networker as networker_module
 from hypermultifeed.corestore import Corestore
 from hypermultifeed.errors import ClosedError
+from hypermultifeed.hypercore import Hypercore
 from hypermultifeed.keys import NoiseKeyPair, discovery_key
 from hypermultifeed.multifeed import Multifeed
-from hypermultifeed.networker import Networker, PeerLeft
+from hypermultifeed.network.networker import Networker, PeerLeft
+from hypermultifeed.network.report import FAILURES_KEPT
+from hypermultifeed.network.swarm import Swarm
 from hypermultifeed.storage import memory
 
 if TYPE_CHECKING:
@@ -298,8 +300,7 @@ async def test_closed_connections_are_forgotten() -> None:
 
 
 @virtual_time
-async def test_report_is_plain_and_complete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networker_module, "FAILURES_KEPT", 3)
+async def test_report_is_plain_and_complete() -> None:
     async with sites(2) as (a, b):
         await a.shared(writer="a")
         multi = await b.shared()
@@ -332,6 +333,24 @@ async def test_report_is_plain_and_complete(monkeypatch: pytest.MonkeyPatch) -> 
             await b.network.close()
             await left(events)
         assert a.network.report().bytes_sent >= total
+
+
+@virtual_time
+async def test_report_tells_of_dials_in_vain() -> None:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    async with sites(1) as (a,):
+        a.network.add_peer("127.0.0.1", port)
+        await until(lambda: a.network.report().failures)
+        failure = a.network.report().failures[0]
+        assert (failure.address, failure.initiator) == (("127.0.0.1", port), True)
+        assert (failure.code, failure.public_key) == ("ConnectionRefusedError", None)
+        await asyncio.sleep(3600)
+        failures = a.network.report().failures
+        assert len(failures) == FAILURES_KEPT
+        assert failures[0].ago_s > failures[-1].ago_s
 
 
 @virtual_time
@@ -434,3 +453,36 @@ async def test_a_peer_that_restarts_is_found_again() -> None:
                 await network.swarm(copy)
                 await joined(events, network.public_key)
                 await feeds_of(multi, 2)
+
+
+@pytest.mark.parametrize("kind", ["store", "multifeed", "core", "swarm", "networker"])
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_block_that_is_cancelled_while_it_opens_leaves_nothing_open(
+    kind: str, turns: int, tmp_path: Path
+) -> None:
+    async def talk(_connection: object) -> None:
+        raise AssertionError("nobody is there")
+
+    options: dict[str, Any] = {"host": LOOPBACK, "dht": False, "mdns": False}
+    store = Corestore(tmp_path / "store")
+    opening: Any = {
+        "store": store,
+        "multifeed": Multifeed(tmp_path / "multi", key=ROOT),
+        "core": Hypercore(tmp_path / "core"),
+        "swarm": Swarm(talk, **options),
+        "networker": Networker(store, **options),
+    }[kind]
+
+    async def use() -> None:
+        async with opening:
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(use())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert opening.closed or not turns
+    await store.close()  # pytest fails on exceptions that nobody took
+    gc.collect()

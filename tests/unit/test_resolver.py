@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hypermultifeed import resolver
 from hypermultifeed.discovery.addresses import Address
-from hypermultifeed.resolver import NAME_ADDRESSES_MAX, is_ipv4, resolve, resolve_all
+from hypermultifeed.network import resolver
+from hypermultifeed.network.resolver import NAME_ADDRESSES_MAX, is_ipv4, resolve, resolve_all
 
 NAMES = {"one": ["10.0.0.1"], "two": ["10.0.0.2", "10.0.0.3", "10.0.0.2"], "many": ["10.1.1.1"]}
 NAMES["many"] = [f"10.1.1.{last}" for last in range(100)]

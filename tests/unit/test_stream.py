@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from typing import Any
 
@@ -114,6 +115,37 @@ async def test_over_a_socket() -> None:
         await served
     assert writer.is_closing()
     assert a.error is None
+
+
+class CutOff:
+    """A writer whose peer has just cut the connection."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.asked = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+    def write_eof(self) -> None:
+        self.asked = True
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+
+async def test_a_peer_that_is_gone_before_our_end_is_no_error() -> None:
+    left, right = streams()
+    accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    server = await asyncio.start_server(lambda *pair: accepted.put_nowait(pair), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        cut_off = CutOff(writer)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(left.run(reader, cut_off))
+            group.create_task(right.run(*await accepted.get()))
+            await asyncio.gather(left.opened(), right.opened())
+            await asyncio.gather(left.close(), right.close())
+    assert cut_off.asked
+    assert left.error is right.error is None
 
 
 async def test_a_small_message_waits_for_no_acknowledgement() -> None:

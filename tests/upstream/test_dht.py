@@ -11,13 +11,13 @@ import pytest
 from tests.faults.virtual_time import virtual_time
 
 from hypermultifeed.crypto import blake2b_256, verify
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.discovery.addresses import Address
 from hypermultifeed.discovery.messages import Message, MessageType, decode, encode
 from hypermultifeed.discovery.node import Dht
 from hypermultifeed.discovery.values import Mutable, signable
 from hypermultifeed.errors import ClosedError, DiscoveryError
 from hypermultifeed.keys import KeyPair
+from hypermultifeed.network.dht import DhtNode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -329,31 +329,6 @@ async def test_ensure_encryption_key_is_not_written_to_disk(tmp_path: Path) -> N
         assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-# --- corestore and networker examples, over pipes: what travels is the same --------------------
-
-
-async def test_corestore_networker_example(corestore: Any, join: Any, stack: Any) -> None:
-    """multifeed/corestore "corestore networker example"."""
-    ours, theirs = await corestore(), await corestore()
-    left, right = ReplicationStream(initiator=True), ReplicationStream(initiator=False)
-    topics = [bytes([9]) * 32, bytes([8]) * 32]
-    multis = []
-    for number, topic in enumerate(topics):
-        for store, stream, side in ((ours, left, "ours"), (theirs, right, "theirs")):
-            multi = await stack.enter_async_context(
-                Multifeed(store, key=topic, value_encoding="json")
-            )
-            await written(multi, "local", [side, number])
-            multi.replicate(initiator=stream is left, stream=stream)
-            multis.append(multi)
-    join(left, right)
-    for number in range(2):
-        one, two = multis[2 * number], multis[2 * number + 1]
-        await holds(await feed_of(one, await two.writer("local")), ["theirs", number])
-        await holds(await feed_of(two, await one.writer("local")), ["ours", number])
-    assert [len(multi.feeds()) for multi in multis] == [2, 2, 2, 2]
-
-
 async def test_minimal_swarm_example(corestore: Any, join: Any, stack: Any) -> None:
     """multifeed/new-basic "minimal swarm example"."""
     multis = [
@@ -369,31 +344,3 @@ async def test_minimal_swarm_example(corestore: Any, join: Any, stack: Any) -> N
     assert (event.name, event.feed.key) == ("1", writers[1].key)
     await holds(event.feed, {"node": 1})
     await holds(await feed_of(multis[1], writers[0]), {"node": 0})
-
-
-async def test_multiple_topics_example(corestore: Any, join: Any, stack: Any) -> None:
-    """multifeed/new-basic "multiple topics example"."""
-    ours, theirs = await corestore(), await corestore()
-    left, right = ReplicationStream(initiator=True), ReplicationStream(initiator=False)
-    sides: list[list[Multifeed]] = []
-    for store, stream in ((ours, left), (theirs, right)):
-        side = []
-        for topic in (KEY, OTHER_KEY):
-            multi = Multifeed(store, key=topic, value_encoding="json")
-            side.append(await stack.enter_async_context(multi))
-            multi.replicate(initiator=stream is left, stream=stream)
-        sides.append(side)
-    writers = [
-        [await written(multi, "local", f"{s}{t}") for t, multi in enumerate(side)]
-        for s, side in enumerate(sides)
-    ]
-    join(left, right)
-    for at in range(2):
-        for number in range(2):
-            other = writers[1 - at][number]
-            feed = await feed_of(sides[at][number], other)
-            await holds(feed, f"{1 - at}{number}")
-            assert {feed.key for feed in sides[at][number].feeds()} == {
-                writers[0][number].key,
-                writers[1][number].key,
-            }

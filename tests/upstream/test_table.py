@@ -67,4 +67,6 @@ def test_every_title_has_its_row() -> None:
         "bitfield-rle": 9,
         "dht": 97,
         "dht-rpc": 9,
+        "networker": 14,
+        "hyperswarm": 118,
     }

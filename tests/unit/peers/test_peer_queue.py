@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
+from hypermultifeed.peers import peer_queue
 from hypermultifeed.peers.candidate import Candidate, State
 from hypermultifeed.peers.dial_budget import DIALS_PER_BLOCK, DIALS_PER_TOPIC
 from hypermultifeed.peers.peer_queue import (
@@ -15,16 +17,22 @@ from hypermultifeed.peers.peer_queue import (
     CROWDED_S,
     FORGET_S,
     JITTER,
+    KEPT_MAX,
     LOOK_AGAIN_S,
+    NAMED_S,
     PATIENT_EVERY,
-    PINNED_WAIT_S,
+    PATIENT_WAIT_S,
     RECONNECT_WAIT_S,
     RETRY_WAITS_S,
     SOURCES_MAX,
     STABLE_S,
+    USEFUL_S,
     WAITING_PER_SOURCE_MAX,
     PeerQueue,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOPIC, OTHER = b"t" * 32, b"o" * 32
 PEER = ("198.51.100.7", 4711)
@@ -104,12 +112,21 @@ def test_the_better_ones_come_first() -> None:
     assert order == ["3", "2", "1"]
 
 
-def test_failures_are_retried_after_growing_waits_and_then_given_up() -> None:
+@pytest.fixture
+def nobody_is_kept() -> Iterator[None]:
+    """All places of those who are not given up are taken."""
+    with patch.object(peer_queue, "KEPT_MAX", 0):
+        yield
+
+
+@pytest.mark.usefixtures("nobody_is_kept")
+def test_who_refuses_is_retried_after_growing_waits_and_then_given_up() -> None:
     peers = queue()
     add(peers)
     now = 0.0
     for wait in RETRY_WAITS_S:
         candidate = taken(peers, now)
+        peers.answered(candidate)
         peers.ended(candidate, now)
         assert candidate.state is State.RESTING
         when = peers.get_timer(now)
@@ -126,6 +143,61 @@ def test_failures_are_retried_after_growing_waits_and_then_given_up() -> None:
     assert len(peers) == 0
     assert peers.get_timer(when) is None
     assert add(peers, now=when), "then it may be found again"
+
+
+def last_dial(peers: PeerQueue, now: float) -> float:
+    """Let every dial fail by silence; returns when the last one began."""
+    last = now
+    while (candidate := peers.next(now)) is not None:
+        last = now
+        peers.ended(candidate, now)
+        when = peers.get_timer(now)
+        assert when is not None
+        assert when - now <= max(PATIENT_WAIT_S, FORGET_S) * HIGH
+        now = when
+    return last
+
+
+def test_where_nothing_answers_it_is_tried_for_as_long_as_the_dht_names_a_peer() -> None:
+    """It may be on the other side of a network that fell apart."""
+    peers = queue()
+    add(peers)
+    assert NAMED_S - PATIENT_WAIT_S * HIGH <= last_dial(peers, 0.0) <= NAMED_S
+    assert len(peers) == 0
+
+
+def test_a_peer_that_was_useful_is_tried_for_longer() -> None:
+    peers = queue()
+    add(peers)
+    candidate = taken(peers)
+    peers.greeted(candidate, 0.0)
+    peers.ended(candidate, STABLE_S)
+    again = taken(peers, STABLE_S + 1)
+    peers.park(again)  # another connection to it won
+    peers.ended(again, STABLE_S + 1)
+    again.useful = True
+    peers.unpark(again, 100.0)
+    last = last_dial(peers, 101.0)
+    assert USEFUL_S - PATIENT_WAIT_S * HIGH <= last - 100.0 <= USEFUL_S
+
+
+def test_few_are_not_given_up_and_the_useful_before_others() -> None:
+    peers = queue()
+    for number in range(KEPT_MAX + 10):
+        add(peers, public(number), source=str(number))
+    for _ in range(10):
+        useful = taken(peers)
+        peers.greeted(useful, 0.0)
+        peers.ended(useful, STABLE_S)
+    now = STABLE_S
+    for _ in range(2000):
+        now += 0.5
+        while (candidate := peers.next(now)) is not None:
+            peers.ended(candidate, now)
+    assert now > NAMED_S
+    assert len(peers) == 10
+    assert all(candidate.proven for candidate in peers)
+    assert len(peers._kept) == 10
 
 
 def test_waits_are_spread() -> None:
@@ -162,6 +234,7 @@ def test_who_used_a_connection_knows_better_than_its_age(useful: bool) -> None:
     assert candidate.useful is None
 
 
+@pytest.mark.usefixtures("nobody_is_kept")
 def test_a_peer_that_hangs_up_every_time_is_given_up() -> None:
     peers = queue()
     add(peers)
@@ -207,7 +280,7 @@ def test_a_pinned_peer_needs_no_topic_and_is_never_given_up() -> None:
         peers.ended(candidate, now)
         when = peers.get_timer(now)
         assert when is not None
-        assert when - now <= PINNED_WAIT_S * HIGH
+        assert when - now <= PATIENT_WAIT_S * HIGH
         now = when
     assert not peers.add(PEER, now, pinned=True)
     assert taken(peers, now) is candidate, "asking again dials at once"
@@ -306,6 +379,20 @@ def test_a_parked_peer_rests_until_the_other_connection_is_over() -> None:
     assert candidate.state is State.DIALLING
 
 
+def test_a_parked_peer_is_not_dialled_again_before_its_own_connection_is_over() -> None:
+    """The other one may end while this one is still being closed."""
+    peers = queue()
+    add(peers)
+    candidate = taken(peers)
+    peers.park(candidate)
+    peers.unpark(candidate, 5.0)
+    assert peers.next(10.0) is None
+    peers.ended(candidate, 10.0)
+    assert taken(peers, 11.0) is candidate
+    peers.ended(candidate, 11.0)
+    assert candidate.state is State.RESTING
+
+
 def test_a_parked_peer_of_no_topic_is_forgotten() -> None:
     peers = queue()
     add(peers)
@@ -368,9 +455,11 @@ def test_long_dials_are_overdue_only_while_others_wait_for_the_place() -> None:
     add(peers, public(1000))
     assert peers.get_timer(0.0) == LOOK_AGAIN_S
     assert peers.overdue(CROWDED_S - 0.1) == []
-    assert set(peers.overdue(CROWDED_S)) == set(dialled)
-    peers.connected(dialled[0], CROWDED_S)
+    peers.connected(dialled[0], CROWDED_S / 2)
     assert set(peers.overdue(CROWDED_S)) == set(dialled[1:]), "the handshake has its own time"
+    assert peers.overdue(1.4 * CROWDED_S) == []
+    assert peers.overdue(1.5 * CROWDED_S) == [dialled[0]]
+    assert set(peers.overdue(2 * CROWDED_S)) == set(dialled[1:]), "they are named again"
 
 
 def test_one_source_has_a_few_waiting() -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from hypermultifeed.codecs import Codec
 from hypermultifeed.corestore import Corestore
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP, DhtNode, DhtNodeStats
-from hypermultifeed.dht_lookup import Lookup
 from hypermultifeed.discovery.addresses import Address, Contact
 from hypermultifeed.discovery.operations import PeersFound
 from hypermultifeed.discovery.values import Mutable
@@ -58,9 +56,12 @@ from hypermultifeed.hypercore import (
 from hypermultifeed.keys import DEFAULT_KEY, KeyPair, NoiseKeyPair, discovery_key, parse_key
 from hypermultifeed.multifeed import FeedAdded, Multifeed, MultifeedStats
 from hypermultifeed.mux import Peer
-from hypermultifeed.network_extensions import NetworkExtension
-from hypermultifeed.network_peer import NetworkPeer
-from hypermultifeed.network_report import (
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP, DhtNode, DhtNodeStats
+from hypermultifeed.network.dht_lookup import Lookup
+from hypermultifeed.network.extensions import NetworkExtension
+from hypermultifeed.network.networker import Networker, PeerJoined, PeerLeft
+from hypermultifeed.network.peer import NetworkPeer
+from hypermultifeed.network.report import (
     DhtStatus,
     FailedConnection,
     LanStatus,
@@ -68,7 +69,6 @@ from hypermultifeed.network_report import (
     PeerStatus,
     TopicStatus,
 )
-from hypermultifeed.networker import Networker, PeerJoined, PeerLeft
 from hypermultifeed.replication.extensions import Extension
 from hypermultifeed.replication.feed_peer import FeedPeer
 from hypermultifeed.replication.feed_sync import MissingReport

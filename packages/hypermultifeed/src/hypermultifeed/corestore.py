@@ -94,7 +94,11 @@ class Corestore:
         return f"<Corestore {self.name!r} cores={len(self._got)}>"
 
     async def __aenter__(self) -> Self:
-        await self.ready()
+        try:
+            await self.ready()
+        except BaseException:  # __aexit__ is not called, and a cancelled opening goes on
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -387,7 +391,7 @@ class CoreTable:
 
     async def _close(self) -> None:
         if self._opening is not None:
-            await asyncio.wait([self._opening])
+            await asyncio.gather(self._opening, return_exceptions=True)
         streams = list(self._streams.values())
         await asyncio.gather(*(stream.close() for stream in streams), return_exceptions=True)
         for task in [*self._tasks, *self._loading.values()]:

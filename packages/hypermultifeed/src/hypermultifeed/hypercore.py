@@ -307,7 +307,11 @@ class Hypercore:
                 self._publisher.close()
 
     async def __aenter__(self) -> Self:
-        await self.ready()
+        try:
+            await self.ready()
+        except BaseException:  # __aexit__ is not called, and a cancelled opening goes on
+            await self.close()
+            raise
         return self
 
     async def __aexit__(

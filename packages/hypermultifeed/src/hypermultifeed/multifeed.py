@@ -163,7 +163,11 @@ class Multifeed:
         return f"<Multifeed {self._discovery_key.hex()[:8]} {state} feeds={len(self._feeds)}>"
 
     async def __aenter__(self) -> Self:
-        await self.ready()
+        try:
+            await self.ready()
+        except BaseException:  # __aexit__ is not called, and a cancelled opening goes on
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -263,7 +267,7 @@ class Multifeed:
 
     async def _close(self) -> None:
         if self._opening is not None:
-            await asyncio.wait([self._opening])
+            await asyncio.gather(self._opening, return_exceptions=True)
         muxes = list(self._muxes.values())
         owned = [mux.stream.close() for mux in muxes if mux.owns_stream]
         await asyncio.gather(*owned, return_exceptions=True)
@@ -513,6 +517,14 @@ class Multifeed:
             return False
         mux.detach()
         return True
+
+    def reconsider(self) -> None:
+        """Ask ``accept`` again about the feeds that connected peers have offered and were refused.
+
+        For a policy that has changed its mind. It gets no hints this time.
+        """
+        for mux in list(self._muxes.values()):
+            mux.reconsider()
 
     def exchanges(self) -> list[Mux]:
         """Return this multifeed's part in each stream that it is on."""

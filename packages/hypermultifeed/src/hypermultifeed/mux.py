@@ -47,6 +47,9 @@ FAILURES_MAX: Final = 3
 NEW_FEEDS_PER_STREAM_MAX: Final = 16_384
 """Feeds unknown here that one peer can bring in over one stream."""
 
+REFUSED_KEPT_MAX: Final = 16_384
+"""Feeds that one peer has offered and the policy has refused, kept for another look."""
+
 _log = logging.getLogger("hypermultifeed.multifeed")
 _muxes: WeakKeyDictionary[ReplicationStream, list[Mux]] = WeakKeyDictionary()
 
@@ -170,6 +173,11 @@ class Mux(SessionOwner):
         """Tell the peer about feeds that are new here."""
         if self._exchange is not None:
             self._exchange.offer(keys)
+
+    def reconsider(self) -> None:
+        """Ask the policy again about what the peer has offered and was refused."""
+        if self._exchange is not None:
+            self._exchange.reconsider()
 
     @property
     def settled(self) -> bool:
@@ -296,7 +304,7 @@ class Mux(SessionOwner):
 class _Exchange(ChannelHandler):
     """One opening of the root key's channel."""
 
-    __slots__ = ("_deciding", "_feeds", "_mux", "_names", "_over", "_sync", "_work")
+    __slots__ = ("_deciding", "_feeds", "_mux", "_names", "_over", "_refused", "_sync", "_work")
 
     def __init__(self, mux: Mux, feeds: FeedSet, user_data: object) -> None:
         self._mux = mux
@@ -304,6 +312,7 @@ class _Exchange(ChannelHandler):
         self._sync = MultifeedSync(feeds.key, user_data=user_data)
         self._names: list[str] = []
         self._deciding: deque[ManifestReceived] = deque()
+        self._refused: dict[bytes, None] = {}
         self._work = 0
         self._over = False
 
@@ -356,6 +365,14 @@ class _Exchange(ChannelHandler):
             self._sync.offer(keys)
             self._send()
 
+    def reconsider(self) -> None:
+        """Take what was refused as if it had just been offered again."""
+        if self.channel.ready and self._refused:
+            refused, self._refused = list(self._refused), {}
+            for manifest in self._sync.reconsider(refused):
+                self._on_manifest(manifest)
+            self._send()
+
     def _on_event(self, event: Event) -> None:
         match event:
             case HandshakeReceived():
@@ -393,7 +410,13 @@ class _Exchange(ChannelHandler):
         limited = self._mux.limited(wanted)
         if len(limited) < len(offered):
             self._feeds.count(skipped=len(offered) - len(limited))
+            self._remember(offered, set(limited))
         self._sync.request(limited)
+
+    def _remember(self, offered: list[bytes], taken: set[bytes]) -> None:
+        room = REFUSED_KEPT_MAX - len(self._refused)
+        refused = [key for key in offered if key not in taken and key not in self._refused]
+        self._refused.update(dict.fromkeys(refused[:room]))
 
     def _on_granted(self, keys: list[bytes]) -> None:
         missing = [key for key in keys if self._feeds.feed(key) is None]

@@ -357,7 +357,8 @@ class ReplicationStream:
             if session.ended:
                 break
         if writer.can_write_eof():
-            writer.write_eof()
+            with suppress(OSError):  # the peer has cut the connection: reading tells
+                writer.write_eof()
         self._wrote_all = True
         if not session.remote_ended:
             await asyncio.sleep(CLOSE_TIMEOUT_S)

@@ -13,11 +13,11 @@ from rich.text import Text
 from hypermultifeed.cli.local import json_option
 from hypermultifeed.cli.network_options import host_option, parsed_addresses, written
 from hypermultifeed.cli.running import counted, errors, run, say, say_json
-from hypermultifeed.dht import DhtNode
 from hypermultifeed.errors import BootstrapError
+from hypermultifeed.network.dht import DhtNode
 
 if TYPE_CHECKING:
-    from hypermultifeed.dht import DhtNodeStats
+    from hypermultifeed.network.dht import DhtNodeStats
 
 PORT_DEFAULT: Final = 49737
 """Where nodes of this DHT have always been."""

@@ -13,15 +13,15 @@ from hypermultifeed.cli.network_options import network_options, written
 from hypermultifeed.cli.network_view import announced_line, distinct
 from hypermultifeed.cli.running import describe, opened, printable, run, say_json
 from hypermultifeed.cli.session import connected
-from hypermultifeed.networker import PeerJoined
+from hypermultifeed.network.networker import PeerJoined
 
 if TYPE_CHECKING:
     from hypermultifeed.cli.network_options import NetworkOptions
     from hypermultifeed.cli.session import Session
     from hypermultifeed.events import Subscription
     from hypermultifeed.multifeed import FeedAdded
-    from hypermultifeed.network_peer import NetworkPeer
-    from hypermultifeed.networker import PeerLeft
+    from hypermultifeed.network.networker import PeerLeft
+    from hypermultifeed.network.peer import NetworkPeer
 
 
 @click.command()

@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from hypermultifeed.cli.running import counted, printable
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,8 +100,16 @@ def announced_line(facts: NetworkFacts) -> str:
         places.append(f"in the local network ({', '.join(lan['interfaces'])})")
     said = " and ".join(places) or "nowhere: peers need the address"
     if dht is not None and not dht["nodes"]:
-        said += f"; no node of the DHT answers: {', '.join(dht['bootstrap'])}"
+        said += f"; {silent_dht(dht)}"
     return said
+
+
+def silent_dht(dht: DhtFacts) -> str:
+    """Which nodes do not answer."""
+    names = ", ".join(dht["bootstrap"])
+    if dht["bootstrap"] == list(DEFAULT_BOOTSTRAP):
+        names = "the old public ones may be gone"
+    return f"no node of the DHT answers ({names})"
 
 
 def nobody_text(facts: NetworkFacts, wait_s: float) -> str:
@@ -119,7 +128,7 @@ def nobody_text(facts: NetworkFacts, wait_s: float) -> str:
     elif facts["found"]:
         said.append("those found cannot be reached; is a firewall between? Try --peer HOST:PORT")
     elif dht is not None and not dht["nodes"]:
-        said.append(f"no node of the DHT answers ({', '.join(dht['bootstrap'])})")
+        said.append(silent_dht(dht))
         said.append("name another with --bootstrap, or run one with `hypermultifeed bootstrap`")
     else:
         said.append("is `hypermultifeed share` running with this key?")
@@ -168,6 +177,8 @@ def _dht_line(dht: DhtFacts | None) -> str:
     text = f"{counted(dht['nodes'], 'node')} known"
     if dht["public_address"]:
         text += f", we are seen as {dht['public_address']}"
+    if not dht["nodes"]:
+        return f"{text}; {silent_dht(dht)}"
     return f"{text}; {dht['error']}" if dht["error"] else text
 
 

@@ -51,6 +51,7 @@ class SyncProgress:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._show_looking(None, 0.0)
         self._progress.stop()
 
     def update(self, looking: str | None, elapsed_s: float) -> None:

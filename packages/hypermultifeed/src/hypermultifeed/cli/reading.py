@@ -239,6 +239,7 @@ def tail(
                 asyncio.TaskGroup() as group,
             ):
                 following = group.create_task(tailed.follow(here))
+                group.create_task(session.check_named())
                 await session.stopped.wait()
                 following.cancel()
             return

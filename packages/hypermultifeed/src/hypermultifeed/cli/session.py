@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -13,8 +14,8 @@ from hypermultifeed.cli.folder import LocalFolder
 from hypermultifeed.cli.network_options import written
 from hypermultifeed.cli.running import UnreachableError
 from hypermultifeed.cli.serving import ControlServer, FolderVerbs
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP
-from hypermultifeed.networker import Networker
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP
+from hypermultifeed.network.networker import Networker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
     from hypermultifeed.cli.network_view import DhtFacts, LanFacts, NetworkFacts, PeerFacts
     from hypermultifeed.cli.running import Opened
     from hypermultifeed.cli.serving import Fields, Verb
-    from hypermultifeed.network_report import NetworkReport, PeerStatus
+    from hypermultifeed.network.report import NetworkReport, PeerStatus
 
 
 LOOK_EVERY_S: Final = 0.1
 """How often it is looked whether something has come to pass that nobody tells of."""
+
+SYSTEM_ERRORS: Final = {
+    "ConnectionRefusedError": "nobody listens there",
+    "TimeoutError": "no answer",
+}
 
 PROBE_TIMEOUT_S: Final = 5.0
 """How long connecting may take when only the reason of the failure is wanted."""
@@ -101,6 +107,17 @@ class Session:
                 raise UnreachableError(text) from error
             writer.close()
 
+    async def check_named(self) -> None:
+        """Wait for the first attempt to reach the peers that were named.
+
+        Raises:
+            UnreachableError: none of them can be.
+        """
+        while not self.searched:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(LOOK_EVERY_S)
+        if self.is_hopeless:
+            await self.probe()
+
     def facts(self) -> NetworkFacts:
         """All that is known, for JSON."""
         multi = self.here.multi
@@ -122,7 +139,7 @@ class Session:
             "failures": [
                 {
                     "address": written(one.address),
-                    "error": f"{one.message} [{one.code}]",
+                    "error": failure_text(one.code, one.message),
                     "ago_s": round(one.ago_s, 1),
                 }
                 for one in report.failures
@@ -167,6 +184,13 @@ def reason(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {PROBE_TIMEOUT_S:.0f} s"
     return error.strerror or str(error)
+
+
+def failure_text(code: str, message: str) -> str:
+    """Why a connection came to nothing; the system's own errors without their numbers."""
+    if code.startswith("ERR_"):
+        return f"{message} [{code}]"
+    return SYSTEM_ERRORS.get(code) or re.sub(r"^\[Errno -?\d+\] ", "", message) or code
 
 
 def peer_facts(peer: PeerStatus, topic: bytes) -> PeerFacts:

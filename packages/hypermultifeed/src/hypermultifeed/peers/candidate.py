@@ -39,6 +39,8 @@ class Candidate:
         hairpin: it seems to be behind the same public address as we are; dialled late.
         failures: dials in a row that failed, and connections that ended soon.
         proven: it was connected once. tried: a dial has ended, well or not.
+        is_over: its latest dial, and what came of it, is over.
+        is_released: the connection that it was parked for is over.
         since: when its state began (connecting and handshake each count).
         useful: what came of its connection, if somebody judged it; see `PeerQueue.ended`.
     """
@@ -49,6 +51,8 @@ class Candidate:
         "charged",
         "failures",
         "hairpin",
+        "is_over",
+        "is_released",
         "local",
         "pinned",
         "proven",
@@ -70,6 +74,8 @@ class Candidate:
         self.charged: tuple[Hashable, str | None] = (None, None)
         self.failures = 0
         self.state = State.FORGOTTEN
+        self.is_over = True
+        self.is_released = False
         self.since = 0.0
         self.useful: bool | None = None
 

@@ -22,13 +22,25 @@ if TYPE_CHECKING:
     from hypermultifeed.peers.turns import Path, Randomness
 
 RETRY_WAITS_S: Final = (1.0, 5.0, 15.0)
-"""Waits before the first, second and third dial after one that failed; then it is given up."""
+"""Waits before the first, second and third dial after one that failed; then most are given up."""
 
 RECONNECT_WAIT_S: Final = 0.25
 """Wait after a connection that was stable: whatever ended it, we want to be back at once."""
 
-PINNED_WAIT_S: Final = 30.0
-"""Wait before each further dial of a peer that the user named: it is never given up."""
+PATIENT_WAIT_S: Final = 15.0
+"""Wait before each further dial of a peer that is not given up: a network that fell apart, for
+however long, is to be one again within half a minute of its healing."""
+
+USEFUL_S: Final = 3600.0
+"""How long a peer that was useful is not given up: the DHT may not be there to name it again."""
+
+NAMED_S: Final = 960.0
+"""How long one that was named, and where nothing answers at all, is not given up: as long as
+the DHT would name it. It may be on the other side of a network that has fallen apart."""
+
+KEPT_MAX: Final = 64
+"""Peers that are not given up; a useful one takes the place of the one that has it for longest,
+one that was only named a free one."""
 
 JITTER: Final = (0.66, 1.32)
 """Each wait is multiplied by a number from here, so that many peers do not move in step."""
@@ -80,6 +92,7 @@ class PeerQueue:
         self._budget = DialBudget(now)
         self._candidates: dict[PeerAddress, Candidate] = {}
         self._dialling: dict[Candidate, None] = {}
+        self._kept: dict[Candidate, float] = {}  # until when
         self._waiting: dict[int, Turns[Candidate]] = {level: Turns() for level in _LEVELS}
         self._resting: list[tuple[float, int, Candidate]] = []
         self._numbers = count()
@@ -154,6 +167,8 @@ class PeerQueue:
             if not pinned and not self._make_room(candidate, topic):
                 return False
             self._candidates[address] = candidate
+            if len(self._kept) < KEPT_MAX:
+                self._kept[candidate] = now + NAMED_S
         candidate.local |= local
         if source is None:
             candidate.source = candidate.block = None
@@ -213,10 +228,17 @@ class PeerQueue:
     def connected(self, candidate: Candidate, now: float) -> None:
         """The connection stands; the handshake begins."""
         candidate.since = now
+        self.answered(candidate)
+
+    def answered(self, candidate: Candidate) -> None:
+        """The network to it is whole: if there is no peer now, there is no use in patience."""
+        if not candidate.proven:
+            self._kept.pop(candidate, None)
 
     def greeted(self, candidate: Candidate, now: float) -> None:
         """The peer at the other end has proven its key."""
         if candidate.state is State.DIALLING:
+            self.answered(candidate)
             self._end_dial(candidate, succeeded=True)
             candidate.state = State.CONNECTED
             candidate.since = now
@@ -225,18 +247,24 @@ class PeerQueue:
     def ended(self, candidate: Candidate, now: float) -> None:
         """The dial failed, or the connection is over; it is tried again later.
 
+        To be called once for each dial, however it ended.
+
         A connection that was useful is taken up again at once, and one that was not counts as a
         failure; if nobody judged it, its age decides.
         """
         useful, candidate.useful = candidate.useful, None
+        candidate.is_over = True
         if candidate.state is State.CONNECTED:
             if now - candidate.since >= STABLE_S if useful is None else useful:
+                self._keep(candidate, now)
                 self._rest_shortly(candidate, now)
             else:
                 self._rest(candidate, now)
         elif candidate.state is State.DIALLING:
             self._end_dial(candidate, succeeded=False)
             self._rest(candidate, now)
+        elif candidate.state is State.PARKED and candidate.is_released:
+            self._rest_shortly(candidate, now)
 
     def park(self, candidate: Candidate) -> None:
         """Another connection to the same peer stays; this address rests until `unpark`."""
@@ -244,18 +272,31 @@ class PeerQueue:
             self._end_dial(candidate, succeeded=True)
         if candidate.state is not State.FORGOTTEN:
             candidate.proven = True
+            candidate.is_released = False
             candidate.state = State.PARKED
 
     def unpark(self, candidate: Candidate, now: float) -> None:
         """The other connection is over."""
-        if candidate.state is State.PARKED:
+        useful, candidate.useful = candidate.useful, None
+        if candidate.state is not State.PARKED:
+            return
+        if useful:
+            self._keep(candidate, now)
+        candidate.is_released = True
+        if candidate.is_over:  # else when it is
             self._rest_shortly(candidate, now)
 
     def overdue(self, now: float) -> list[Candidate]:
-        """Dials that take long while others wait for their place; the caller ends them."""
+        """Dials that take long while others wait for their place; the caller ends them.
+
+        Those that have not ended after the same time again are named again.
+        """
         if not self._is_crowded():
             return []
-        return [one for one in self._dialling if now >= one.since + CROWDED_S]
+        late = [one for one in self._dialling if now >= one.since + CROWDED_S]
+        for one in late:
+            one.since = now
+        return late
 
     def get_timer(self, now: float) -> float | None:
         """When to call `next` and `overdue` again, unless something happens before."""
@@ -296,6 +337,7 @@ class PeerQueue:
 
     def _begin(self, candidate: Candidate, now: float) -> None:
         candidate.state = State.DIALLING
+        candidate.is_over = False
         candidate.since = now
         self._dialling[candidate] = None
         self._budget.begin(*candidate.charged, now)
@@ -331,9 +373,19 @@ class PeerQueue:
         if failures < len(RETRY_WAITS_S):
             wait = RETRY_WAITS_S[failures]
         else:
-            wait = PINNED_WAIT_S if candidate.pinned else FORGET_S
+            wait = PATIENT_WAIT_S if self._is_kept(candidate, now) else FORGET_S
         candidate.failures += 1
         self._rest_for(candidate, wait, now)
+
+    def _keep(self, candidate: Candidate, now: float) -> None:
+        """It was useful."""
+        self._kept.pop(candidate, None)
+        self._kept[candidate] = now + USEFUL_S
+        if len(self._kept) > KEPT_MAX:
+            del self._kept[next(iter(self._kept))]
+
+    def _is_kept(self, candidate: Candidate, now: float) -> bool:
+        return candidate.pinned or self._kept.get(candidate, 0.0) > now
 
     def _rest_shortly(self, candidate: Candidate, now: float) -> None:
         candidate.failures = 1
@@ -356,7 +408,7 @@ class PeerQueue:
             due, _, candidate = heappop(resting)
             if candidate.state is not State.RESTING or candidate.since != due:
                 continue  # something has happened to it since
-            if candidate.failures > len(RETRY_WAITS_S) and not candidate.pinned:
+            if candidate.failures > len(RETRY_WAITS_S) and not self._is_kept(candidate, now):
                 self._forget(candidate)
             else:
                 self._wait_or_forget(candidate)
@@ -364,6 +416,7 @@ class PeerQueue:
     def _forget(self, candidate: Candidate) -> None:
         candidate.state = State.FORGOTTEN
         self._tried(candidate)
+        self._kept.pop(candidate, None)
         self._candidates.pop(candidate.address, None)
 
     def _make_room(self, candidate: Candidate, topic: bytes | None) -> bool:

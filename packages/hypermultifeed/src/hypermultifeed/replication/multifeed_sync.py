@@ -179,6 +179,21 @@ class MultifeedSync:
         self._requests_sent += 1
         self._messages.append((REQUEST_FEEDS, encode_keys(wanted)))
 
+    def reconsider(self, keys: list[bytes]) -> list[ManifestReceived]:
+        """Take keys that were offered and refused as if they had just been offered again.
+
+        As with a manifest of the peer's, each of the events wants its :meth:`request`. The hints
+        that once stood beside the keys are gone.
+        """
+        if len(self._pending_keys) >= MANIFESTS_PENDING_MAX:
+            return []
+        keys = keys[: KEYS_PENDING_MAX - self._pending_total]
+        if not keys:
+            return []
+        self._pending_keys.append(len(keys))
+        self._pending_total += len(keys)
+        return [ManifestReceived(keys, {})]
+
     def messages_to_send(self) -> list[tuple[str, bytes]]:
         """Return and forget the queued (extension name, payload) pairs."""
         messages, self._messages = self._messages, []

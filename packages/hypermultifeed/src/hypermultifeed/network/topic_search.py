@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hypermultifeed.errors import DiscoveryError
+from hypermultifeed.errors import ClosedError, DiscoveryError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hypermultifeed.discovery.addresses import Address
     from hypermultifeed.discovery.operations import PeersFound
+    from hypermultifeed.errors import HypermultifeedError
     from hypermultifeed.peers.turns import Randomness
 
 ROUND_WAIT_S: Final = (300.0, 600.0)
@@ -28,6 +29,10 @@ ROUND_WAIT_S: Final = (300.0, 600.0)
 
 QUICK_WAITS_S: Final = (5.0, 15.0, 45.0)
 """Waits after the first rounds as long as they find nobody."""
+
+FAILED_WAIT_S: Final = 5.0
+"""Wait after a round in which no node answered: the network is gone, and when it is back we want
+to be back, too. Such a round takes 7 s itself."""
 
 LAN_WAIT_S: Final = 0.5
 """How long the first answers from the LAN are waited for, by those who wait for a first round."""
@@ -39,7 +44,7 @@ _log = logging.getLogger("hypermultifeed.swarm")
 
 
 class Answers(Protocol):
-    """The part of `hypermultifeed.dht.Lookup` that is used; leaving its block ends the walk."""
+    """The part of `network.dht.Lookup` that is used; leaving its block ends the walk."""
 
     def __enter__(self) -> AsyncIterator[PeersFound]:
         """The answers."""
@@ -54,15 +59,21 @@ class Answers(Protocol):
 
 
 class Dht(Protocol):
-    """The part of `hypermultifeed.dht.DhtNode` that is used."""
+    """The part of `hypermultifeed.network.dht.DhtNode` that is used."""
 
-    def lookup(self, topic: bytes, *, local_address: Address | None = None) -> Answers:
+    def lookup(
+        self, topic: bytes, *, port: int | None = None, local_address: Address | None = None
+    ) -> Answers:
         """Ask who is there."""
 
-    def announce(self, topic: bytes, *, local_address: Address | None = None) -> Answers:
+    def announce(
+        self, topic: bytes, *, port: int = 0, local_address: Address | None = None
+    ) -> Answers:
         """Ask who is there, and say that we are."""
 
-    async def unannounce(self, topic: bytes, *, local_address: Address | None = None) -> None:
+    async def unannounce(
+        self, topic: bytes, *, port: int = 0, local_address: Address | None = None
+    ) -> None:
         """Take it back."""
 
     async def bootstrapped(self) -> None:
@@ -70,7 +81,7 @@ class Dht(Protocol):
 
 
 class Lan(Protocol):
-    """The part of `hypermultifeed.lan.LanDiscovery` that is used."""
+    """The part of `hypermultifeed.network.lan.LanDiscovery` that is used."""
 
     def join(self, topic: bytes, port: int, *, announce: bool, lookup: bool) -> None:
         """Announce, look up, or both, until `leave`."""
@@ -86,6 +97,7 @@ class Means:
     Attributes:
         dht, lan: where to look.
         port: our TCP port.
+        announced_port: what the DHT is told; 0: the port that its datagrams come from.
         local_address: our address on a private network, for peers behind the same router.
         on_found: gets a topic and what was found for it.
     """
@@ -93,6 +105,7 @@ class Means:
     dht: Dht | None
     lan: Lan | None
     port: int
+    announced_port: int
     local_address: Address | None
     randomness: Randomness
     on_found: Callable[[bytes, PeersFound], None]
@@ -112,7 +125,7 @@ class TopicSearch:
         self.topic = topic
         self.announce = self.lookup = False
         self.rounds = 0
-        self.error: DiscoveryError | None = None
+        self.error: HypermultifeedError | None = None
         self.peers_named = 0
         self._means = means
         self._announced = False
@@ -142,7 +155,8 @@ class TopicSearch:
             return
         if self._task is not None:
             self._task.cancel()
-        self._task = asyncio.create_task(self._run(after), name="topic search")
+        before = [one for one in (after, self._task) if one is not None]
+        self._task = asyncio.create_task(self._run(before), name="topic search")
 
     async def stop(self, timeout_s: float = LEAVE_S) -> None:
         """End the search, and take the announcement back; never raises, whoever answers.
@@ -151,10 +165,11 @@ class TopicSearch:
             timeout_s: how long that may take.
         """
         self._first_round.set()
-        if self._task is not None:
-            self._task.cancel()
         if self._means.lan is not None:
             self._means.lan.leave(self.topic)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._unannounce()
@@ -165,9 +180,9 @@ class TopicSearch:
 
     # --- inside
 
-    async def _run(self, after: asyncio.Future[None] | None) -> None:
-        if after is not None:
-            await asyncio.wait([after])
+    async def _run(self, after: list[asyncio.Future[None]]) -> None:
+        if after:
+            await asyncio.wait(after)
         if not self.announce:
             await self._unannounce()
         lan_answered = asyncio.get_running_loop().time() + LAN_WAIT_S
@@ -188,6 +203,8 @@ class TopicSearch:
         self._first_round.set()
 
     def _wait(self) -> float:
+        if self.error is not None:
+            return FAILED_WAIT_S
         if not self._named_in_round and self.rounds <= len(QUICK_WAITS_S):
             return QUICK_WAITS_S[self.rounds - 1]
         low, high = ROUND_WAIT_S
@@ -195,6 +212,7 @@ class TopicSearch:
 
     async def _round(self) -> None:
         dht, local_address = self._means.dht, self._means.local_address
+        port = self._means.announced_port
         if dht is None:
             return
         self._named_in_round = False
@@ -203,10 +221,10 @@ class TopicSearch:
         begin = dht.announce if self.announce else dht.lookup
         try:
             await dht.bootstrapped()
-            with begin(self.topic, local_address=local_address) as answers:
+            with begin(self.topic, port=port, local_address=local_address) as answers:
                 async for found in answers:
                     self._take(found)
-        except DiscoveryError as error:
+        except (DiscoveryError, ClosedError) as error:  # a shared node may close before we do
             self.error = error
             _log.info("a round of the DHT failed: %s", error)
         self.rounds += 1
@@ -219,11 +237,13 @@ class TopicSearch:
             self._means.on_found(self.topic, found)
 
     async def _unannounce(self) -> None:
-        dht = self._means.dht
+        means, dht = self._means, self._means.dht
         if dht is None or not self._announced:
             return
         self._announced = False
         try:
-            await dht.unannounce(self.topic, local_address=self._means.local_address)
-        except DiscoveryError as error:
+            await dht.unannounce(
+                self.topic, port=means.announced_port, local_address=means.local_address
+            )
+        except (DiscoveryError, ClosedError) as error:
             _log.info("an announcement could not be taken back: %s", error)

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from hypermultifeed.address_policy import AddressPolicy
-from hypermultifeed.connections import Connections, SwarmStats
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP, DhtNode
-from hypermultifeed.dialling import Dialler
 from hypermultifeed.discovery.addresses import PORT_MAX
 from hypermultifeed.errors import ClosedError
-from hypermultifeed.lan import LanDiscovery
-from hypermultifeed.listening import bind, local_address
-from hypermultifeed.peers.candidate import State
+from hypermultifeed.network.address_policy import AddressPolicy
+from hypermultifeed.network.connections import Connections, SwarmStats
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP, DhtNode
+from hypermultifeed.network.dialling import Dialler
+from hypermultifeed.network.joined_topics import JoinedTopics
+from hypermultifeed.network.lan import LanDiscovery
+from hypermultifeed.network.listening import bind, local_address
+from hypermultifeed.network.topic_search import Means
 from hypermultifeed.peers.peer_queue import PeerQueue
 from hypermultifeed.stream import READ_SIZE
-from hypermultifeed.topic_search import Means, TopicSearch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -31,39 +30,19 @@ if TYPE_CHECKING:
 
     from hypermultifeed.discovery.addresses import Address
     from hypermultifeed.discovery.operations import PeersFound
-    from hypermultifeed.errors import DiscoveryError
-    from hypermultifeed.swarm_connection import SwarmConnection
-    from hypermultifeed.topic_search import Dht
+    from hypermultifeed.network.joined_topics import TopicStatus
+    from hypermultifeed.network.listening import Sockets
+    from hypermultifeed.network.swarm_connection import SwarmConnection
+    from hypermultifeed.network.topic_search import Dht
 
 CONNECTIONS_MAX: Final = 24
 """Authenticated connections, as in hyperswarm 2: so few hold a large swarm together."""
 
-FLUSH_S: Final = 60.0
-"""How long `flushed` waits for dials after the first round: bogus peers must not hold it up."""
-
-CLOSE_S: Final = 2.0
-"""How long taking back all announcements may take when the swarm closes."""
+DIALS_BEYOND: Final = 8
+"""Dials begun beyond the places that are free: most dials come to nothing."""
 
 TOPIC_BYTES: Final = 32
 """Size of a topic: a discovery key."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopicStatus:
-    """What is known about one topic.
-
-    Attributes:
-        announce, lookup: what was asked for.
-        rounds: rounds of the DHT that have ended. error: why the latest failed, if it did.
-        candidates: peers known for it now. connections: those connected that we dialled.
-    """
-
-    announce: bool
-    lookup: bool
-    rounds: int
-    error: DiscoveryError | None
-    candidates: int
-    connections: int
 
 
 class Swarm:
@@ -92,6 +71,7 @@ class Swarm:
         stats: counters.
         dht: the DHT node, while the swarm has one of its own.
         lan: the search on the LAN, while it is on.
+        on_dial_failed: gets host and port that could not be reached, and why; set it before `open`.
     """
 
     def __init__(
@@ -111,6 +91,7 @@ class Swarm:
         self.stats = SwarmStats()
         self.dht: DhtNode | None = None
         self.lan: LanDiscovery | None = None
+        self.on_dial_failed: Callable[[tuple[str, int], OSError], None] = lambda *_: None
         self._on_connection = on_connection
         self._listen_at = host, port
         self._bootstrap = bootstrap
@@ -120,15 +101,16 @@ class Swarm:
         self._policy = AddressPolicy(allow_loopback=allow_loopback, address_filter=address_filter)
         self._connections_max = connections_max
         self._randomness = randomness or random.SystemRandom()
-        self._searches: dict[bytes, TopicSearch] = {}
-        self._leaving: dict[bytes, asyncio.Task[None]] = {}
-        self._flushing: dict[asyncio.Future[None], bytes] = {}
         self._opening: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._addresses: list[tuple[str, int]] = []
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:  # __aexit__ is not called, and a cancelled opening goes on
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -142,7 +124,7 @@ class Swarm:
     # --- opening and closing
 
     async def open(self) -> None:
-        """Listen, and be ready to join. Idempotent.
+        """Listen, and be ready to join. Idempotent; may be tried again if it failed.
 
         Raises:
             OSError: the port is taken, or the host is not this machine's.
@@ -151,7 +133,7 @@ class Swarm:
         """
         if self.closed:
             raise ClosedError("the swarm is closed")
-        if self._opening is None:
+        if self._opening is None or (self._opening.done() and not self._addresses):
             self._opening = asyncio.create_task(self._open())
         await asyncio.shield(self._opening)
 
@@ -169,34 +151,43 @@ class Swarm:
         self._dialler = Dialler(
             self._queue,
             self._connections.serve_dialled,
-            may_dial=lambda: not self._connections.full,
+            may_dial=self._may_dial,
             stats=self.stats,
+            on_failed=self.on_dial_failed,
         )
         sockets = await bind(*self._listen_at)
         try:
-            if self._dht_wish is True:
-                self.dht = DhtNode(sockets.udp, bootstrap=self._bootstrap, ephemeral=None)
-            else:
-                sockets.udp.close()
+            await self._start(sockets)
         except BaseException:
             sockets.close()
+            if self.dht is not None:
+                await self.dht.close()
             raise
-        self._server = await asyncio.start_server(
-            self._connections.accept, sock=sockets.tcp, limit=READ_SIZE
-        )
         self._addresses = sockets.addresses
+
+    async def _start(self, sockets: Sockets) -> None:
+        """Give each socket to the one who uses it; searches can begin."""
+        if self._dht_wish is True:
+            self.dht = DhtNode(sockets.udp, bootstrap=self._bootstrap, ephemeral=None)
+        else:
+            sockets.udp.close()
         if self._mdns_wish:
             self.lan = LanDiscovery(self._found_near, allow_loopback=self._allow_loopback)
             await self.lan.open()
-        self._means = Means(
+        means = Means(
             dht=self.dht if isinstance(self._dht_wish, bool) else self._dht_wish,
             lan=self.lan,
             port=sockets.port,
-            local_address=local_address(*self._addresses[0]),
+            announced_port=0 if self.dht is not None else sockets.port,
+            local_address=local_address(*sockets.addresses[0]),
             randomness=self._randomness,
             on_found=self._found,
         )
-        self._policy.listens([*self._addresses, self._means.local_address])
+        self._policy.listens([*sockets.addresses, means.local_address])
+        self._topics = JoinedTopics(self._queue, means, lambda: self._connections.full)
+        self._server = await asyncio.start_server(
+            self._connections.accept, sock=sockets.tcp, limit=READ_SIZE
+        )
 
     async def close(self) -> None:
         """Take back all announcements, in 2 s at most, and close everything. Idempotent."""
@@ -205,21 +196,13 @@ class Swarm:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        self._wake_flushers(everyone=True)
         if self._opening is None:
             return
         await asyncio.wait([self._opening])
         if self._opening.cancelled() or self._opening.exception() is not None:
             return
         self._server.close()
-        searches = [search.stop(CLOSE_S) for search in self._searches.values()]
-        leaving = list(self._leaving.values())
-        self._searches.clear()
-        if leaving or searches:
-            stopping = [*leaving, *map(asyncio.ensure_future, searches)]
-            _, late = await asyncio.wait(stopping, timeout=CLOSE_S)
-            for task in late:
-                task.cancel()
+        await self._topics.close()
         if self.lan is not None:
             await self.lan.close()
         await self._connections.close()
@@ -253,14 +236,9 @@ class Swarm:
         if not (announce or lookup):
             raise ValueError("join a topic to announce, to look up, or both")
         await self.open()
-        if lookup:
-            self._queue.join(topic)
-        else:
-            self._queue.leave(topic)
-        search = self._searches.get(topic)
-        if search is None:
-            search = self._searches[topic] = TopicSearch(topic, self._means)
-        search.start(announce=announce, lookup=lookup, after=self._leaving.get(topic))
+        if self.closed:
+            raise ClosedError("the swarm is closed")
+        self._topics.join(topic, announce=announce, lookup=lookup)
 
     async def leave(self, topic: bytes) -> bool:
         """Look no further for peers of a topic, and take the announcement back.
@@ -271,20 +249,7 @@ class Swarm:
         Returns:
             Whether it was joined.
         """
-        search = self._searches.pop(topic, None)
-        if search is None:
-            return False
-        self._queue.leave(topic)
-        leaving = asyncio.create_task(search.stop())
-        self._leaving[topic] = leaving
-        leaving.add_done_callback(lambda done: self._left(topic, done))
-        self._wake_flushers()
-        await asyncio.wait([leaving])
-        return True
-
-    def _left(self, topic: bytes, leaving: asyncio.Task[None]) -> None:
-        if self._leaving.get(topic) is leaving:
-            del self._leaving[topic]
+        return await self._topics.leave(topic) if self._addresses else False
 
     async def flushed(self, topic: bytes) -> None:
         """Wait until everybody was asked for peers once, and each of these was dialled once.
@@ -292,23 +257,8 @@ class Swarm:
         A dial counts when its peer has authenticated, or has failed. Returns early when the
         topic is left, the swarm closes or is full, and after 60 s of dialling in any case.
         """
-        search = self._searches.get(topic)
-        if search is None:
-            return
-        await search.first_round()
-        flushed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._flushing[flushed] = topic
-        self._wake_flushers()
-        try:
-            await asyncio.wait([flushed], timeout=FLUSH_S)
-        finally:
-            self._flushing.pop(flushed, None)
-
-    def _wake_flushers(self, *, everyone: bool = False) -> None:
-        for flushed, topic in list(self._flushing.items()):
-            done = everyone or self._connections.full or not self._queue.untried(topic)
-            if done and not flushed.done():
-                flushed.set_result(None)
+        if self._addresses:
+            await self._topics.flushed(topic)
 
     # --- peers
 
@@ -366,9 +316,13 @@ class Swarm:
             now = asyncio.get_running_loop().time()
             self._queue.add(address, now, topic=topic, source=source, local=local, hairpin=hairpin)
 
+    def _may_dial(self) -> bool:
+        room = self._connections.room
+        return room > 0 and self._queue.dialling < room + DIALS_BEYOND
+
     def _pump(self) -> None:
         self._dialler.pump()
-        self._wake_flushers()
+        self._topics.look()
 
     # --- what is going on
 
@@ -384,28 +338,16 @@ class Swarm:
 
     @property
     def dialling(self) -> int:
-        """Dials and handshakes of ours that are under way."""
+        """Peers that are being dialled now, up to the end of the handshake."""
         return self._queue.dialling if self._addresses else 0
 
     def joined(self, topic: bytes) -> bool:
         """Whether a topic is joined."""
-        return topic in self._searches
+        return bool(self._addresses) and topic in self._topics
 
     def status(self) -> dict[bytes, TopicStatus]:
         """What is known about each topic that is joined."""
-        return {topic: self._status(search) for topic, search in self._searches.items()}
-
-    def _status(self, search: TopicSearch) -> TopicStatus:
-        found = [one for one in self._queue if search.topic in one.topics]
-        connected = [one for one in found if one.state is State.CONNECTED]
-        return TopicStatus(
-            announce=search.announce,
-            lookup=search.lookup,
-            rounds=search.rounds,
-            error=search.error,
-            candidates=len(found),
-            connections=len(connected),
-        )
+        return self._topics.status() if self._addresses else {}
 
 
 def _check_topic(topic: bytes) -> None:

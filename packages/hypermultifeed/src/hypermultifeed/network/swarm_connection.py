@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hypermultifeed.listening import is_local
+from hypermultifeed.network.listening import is_local
 
 if TYPE_CHECKING:
     from hypermultifeed.peers.candidate import Candidate
@@ -93,6 +93,7 @@ class SwarmConnection:
 
         Mostly that is clear at once. It is not where both sides have dialled each other at the
         same time, and the peer will close this connection; nothing much should be begun on it.
+        Go on reading meanwhile and end the handler when the peer has closed: only then it shows.
 
         Returns:
             Whether it is still open.

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from hypermultifeed.network_report import PeerStatus
+from hypermultifeed.network.report import PeerStatus
 from hypermultifeed.replication.channels import SessionOwner
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
+    from hypermultifeed.network.swarm_connection import SwarmConnection
     from hypermultifeed.stream import ReplicationStream
-    from hypermultifeed.swarm_connection import SwarmConnection
 
 PARKED_S: Final = 11.0
 """How long an Open for a key that is unknown here waits before it is refused. A JavaScript
 multifeed that is refused never starts on that stream, and gives up its stream after 10 s; up to
 then a multifeed that is joined here can still answer it. The price: a JavaScript core that asks
 what its peers have, and of which we know nothing, waits that much longer for our no."""
+
+PARKED_MAX: Final = 1024
+"""Opens of one peer that wait so at once; more are refused at once."""
 
 USEFUL_S: Final = 1.0
 """A connection over which something was shared, and that lived so long, is made again at once when
@@ -165,6 +168,8 @@ class NetworkPeer(SessionOwner):
         """Whatever nobody answers waits: it may be a multifeed that is joined here soon."""
         self._note_opened(discovery_key)
         self._parked.pop(discovery_key, None)
+        if len(self._parked) >= PARKED_MAX:
+            return False
         self._parked[discovery_key] = self._loop.time() + PARKED_S
         if self._timer is None:
             self._timer = self._loop.call_later(PARKED_S, self._refuse_parked)

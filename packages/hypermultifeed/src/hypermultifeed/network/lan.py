@@ -12,7 +12,7 @@ import random
 from typing import TYPE_CHECKING, Final
 
 from hypermultifeed.discovery.mdns import LanStats, Mdns
-from hypermultifeed.multicast import Interface, Link, find_interfaces
+from hypermultifeed.network.multicast import Interface, Link, find_interfaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RESCAN_S: Final = 5.0
 """Seconds between two looks at the interfaces, and two attempts to open what would not open."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("hypermultifeed.lan")
 
 
 class LanDiscovery:

@@ -12,40 +12,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from hypermultifeed.dht import DEFAULT_BOOTSTRAP
 from hypermultifeed.errors import ClosedError, HypermultifeedError
 from hypermultifeed.events import Publisher, Subscription
 from hypermultifeed.keys import NoiseKeyPair, discovery_key, parse_key
-from hypermultifeed.network_extensions import NetworkExtension, NetworkExtensions
-from hypermultifeed.network_peer import NetworkPeer
-from hypermultifeed.network_report import (
+from hypermultifeed.network.dht import DEFAULT_BOOTSTRAP
+from hypermultifeed.network.extensions import NetworkExtension, NetworkExtensions
+from hypermultifeed.network.peer import NetworkPeer
+from hypermultifeed.network.report import (
     DhtStatus,
-    FailedConnection,
+    FailureLog,
     LanStatus,
     NetworkReport,
     TopicStatus,
 )
+from hypermultifeed.network.swarm import CONNECTIONS_MAX, Swarm
+from hypermultifeed.network.topics import Topic, Topics
 from hypermultifeed.stream import ReplicationStream
-from hypermultifeed.swarm import CONNECTIONS_MAX, Swarm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from types import TracebackType
 
     from hypermultifeed.codecs import Codec
     from hypermultifeed.corestore import Corestore
     from hypermultifeed.multifeed import Multifeed
-    from hypermultifeed.swarm import TopicStatus as Search
-    from hypermultifeed.swarm_connection import SwarmConnection
+    from hypermultifeed.network.swarm_connection import SwarmConnection
 
 STREAM_TIMEOUT_S: Final = 20.0
 """How long a peer may be silent; each side says something every half of it."""
-
-FAILURES_KEPT: Final = 50
-"""Failed connections that a report tells about."""
 
 _log = logging.getLogger("hypermultifeed.networker")
 
@@ -66,27 +63,6 @@ class PeerLeft(NamedTuple):
 
     peer: NetworkPeer
     error: Exception | None
-
-
-class _Failure(NamedTuple):
-    peer: NetworkPeer
-    error: Exception
-    at: float
-
-
-class _Topic:
-    """One joined topic."""
-
-    __slots__ = ("announce", "flushed", "key", "lookup", "multi", "options", "task", "topic")
-
-    def __init__(self, topic: bytes) -> None:
-        self.topic = topic
-        self.announce = self.lookup = False
-        self.key: bytes | None = None
-        self.multi: Multifeed | None = None
-        self.options: dict[str, Any] = {}
-        self.flushed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.task: asyncio.Task[None] | None = None
 
 
 class Networker:
@@ -135,10 +111,10 @@ class Networker:
             address_filter=address_filter,
             connections_max=connections_max,
         )
-        self._topics: dict[bytes, _Topic] = {}
-        self._withheld: dict[bytes, frozenset[bytes]] = {}
+        self._swarm.on_dial_failed = self._dial_failed
+        self._topics = Topics()
         self._connections: dict[NetworkPeer, None] = {}
-        self._failures: deque[_Failure] = deque(maxlen=FAILURES_KEPT)
+        self._failures = FailureLog()
         self._extensions = NetworkExtensions()
         self._events = Publisher[PeerJoined | PeerLeft]()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -150,7 +126,11 @@ class Networker:
         return f"<Networker topics={len(self._topics)} peers={len(self.peers)}>"
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:  # __aexit__ is not called, and a cancelled opening goes on
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -190,16 +170,14 @@ class Networker:
 
     async def _close(self) -> None:
         if self._opening is not None:
-            await asyncio.wait([self._opening])
-        for state in self._topics.values():
-            self._end_flushing(state)
+            await asyncio.gather(self._opening, return_exceptions=True)
+        self._topics.close()
         streams = [peer.stream.close() for peer in self._connections]
         await asyncio.gather(*streams, return_exceptions=True)
         await self._swarm.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._topics.clear()
         self._events.close()
 
     @property
@@ -239,7 +217,7 @@ class Networker:
         _check_wishes(announce, lookup)
         await multifeed.ready()
         await self.open()
-        state = self._state(multifeed.discovery_key)
+        state = self._topics.join(multifeed.discovery_key)
         state.key, state.multi = multifeed.key, multifeed
         state.options = {"upload": upload, "download": download, "user_data": user_data}
         await self._configure(state, announce=announce, lookup=lookup)
@@ -262,7 +240,7 @@ class Networker:
         raw = parse_key(key)
         _check_wishes(announce, lookup)
         await self.open()
-        state = self._state(discovery_key(raw))
+        state = self._topics.join(discovery_key(raw))
         state.key = raw
         await self._configure(state, announce=announce, lookup=lookup)
 
@@ -285,7 +263,7 @@ class Networker:
         if not (announce or lookup):
             await self._leave(raw)
             return
-        await self._configure(self._state(raw), announce=announce, lookup=lookup)
+        await self._configure(self._topics.join(raw), announce=announce, lookup=lookup)
         if flush:
             await self.flushed(raw)
 
@@ -319,12 +297,11 @@ class Networker:
     def status(self, topic: bytes | str) -> TopicStatus | None:
         """What is known about a joined topic; None for any other."""
         state = self._topics.get(parse_key(topic))
-        return None if state is None else self._status(state, self._swarm.status())
+        return None if state is None else self._statuses([state])[0]
 
     def statuses(self) -> list[TopicStatus]:
         """The same for all topics, in the order they were joined."""
-        searches = self._swarm.status()
-        return [self._status(state, searches) for state in self._topics.values()]
+        return self._statuses(self._topics)
 
     def add_peer(self, host: str, port: int) -> None:
         """Dial a peer, and again whenever the connection is lost; no discovery is needed.
@@ -393,7 +370,7 @@ class Networker:
             topics=tuple(self.statuses()),
             peers=tuple(peer.status(now) for peer in self.peers),
             dialling=self._swarm.dialling,
-            failures=tuple(_describe(failure, now) for failure in self._failures),
+            failures=self._failures.report(now),
             dht=self._dht_status(),
             lan=self._lan_status(),
             bytes_received=self._received + sum(one.bytes_received for one in stats),
@@ -411,12 +388,14 @@ class Networker:
         if self._closing is not None or peer.stream.session.closed:
             return
         try:
-            self._corestore.replicate(peer.initiator, stream=peer.stream, share=self._is_shared)
+            self._corestore.replicate(
+                peer.initiator, stream=peer.stream, share=self._topics.is_shared
+            )
         except ClosedError as error:
             peer.stream.destroy(error)
             return
         peer.present = True
-        for state in list(self._topics.values()):
+        for state in self._topics:
             self._replicate(state, peer)
         self._extensions.attach(peer)
         self._events.publish(PeerJoined(peer))
@@ -448,10 +427,14 @@ class Networker:
         try:
             await stream.run(connection.reader, connection.writer)
         except (HypermultifeedError, OSError) as error:
-            self._failures.append(_Failure(peer, error, asyncio.get_running_loop().time()))
+            key = stream.remote_public_key
+            self._failures.note(error, peer.address, initiator=peer.initiator, public_key=key)
         finally:
             connection.useful = peer.verdict
             self._part(peer)
+
+    def _dial_failed(self, address: tuple[str, int], error: Exception) -> None:
+        self._failures.note(error, address, initiator=True)
 
     def _part(self, peer: NetworkPeer) -> None:
         del self._connections[peer]
@@ -462,18 +445,10 @@ class Networker:
             peer.present = False
             self._events.publish(PeerLeft(peer, peer.stream.error))
 
-    def _state(self, topic: bytes) -> _Topic:
-        state = self._topics.get(topic)
-        if state is None:
-            state = self._topics[topic] = _Topic(topic)
-            self._withheld.pop(topic, None)
-        return state
-
-    async def _configure(self, state: _Topic, *, announce: bool, lookup: bool) -> None:
+    async def _configure(self, state: Topic, *, announce: bool, lookup: bool) -> None:
         state.announce, state.lookup = announce, lookup
         await self._swarm.join(state.topic, announce=announce, lookup=lookup)
-        if state.task is None:
-            state.task = asyncio.create_task(self._flush(state))
+        state.flush(self._tried)
         self._offer_core(state.topic)
 
     def _offer_core(self, topic: bytes) -> None:
@@ -486,19 +461,12 @@ class Networker:
             if not peer.stream.session.opened(topic):
                 core.replicate(peer.initiator, stream=peer.stream)
 
-    async def _flush(self, state: _Topic) -> None:
-        await self._swarm.flushed(state.topic)
+    async def _tried(self, topic: bytes) -> None:
+        """Return when everybody found at first was tried, and said who they are or failed."""
+        await self._swarm.flushed(topic)
         await asyncio.gather(*(peer.shook.wait() for peer in self._connections))
-        if not state.flushed.done():
-            state.flushed.set_result(True)
 
-    def _end_flushing(self, state: _Topic) -> None:
-        if state.task is not None:
-            state.task.cancel()
-        if not state.flushed.done():
-            state.flushed.set_result(False)
-
-    def _replicate(self, state: _Topic, peer: NetworkPeer) -> None:
+    def _replicate(self, state: Topic, peer: NetworkPeer) -> None:
         multi = state.multi
         if multi is not None and not multi.closed:
             try:
@@ -507,27 +475,16 @@ class Networker:
                 state.multi = None
 
     async def _leave(self, topic: bytes) -> bool:
-        state = self._topics.pop(topic, None)
+        state = self._topics.leave(topic)
         if state is None:
             return False
-        self._end_flushing(state)
-        feeds = () if state.multi is None else state.multi.feeds()
-        gone = frozenset([topic, *(feed.discovery_key for feed in feeds)])
-        self._withheld[topic] = gone
-        closing = [one for one in gone if not self._is_shared(one)]
+        gone = [one for one in state.discovery_keys() if not self._topics.is_shared(one)]
         for peer in self.peers:
             if state.multi is not None:
                 state.multi.detach(peer.stream)
-            peer.close_channels(closing)
+            peer.close_channels(gone)
         await self._swarm.leave(topic)
         return True
-
-    def _is_shared(self, wanted: bytes) -> bool:
-        """Whether peers get that core: not if it came with a topic that was left."""
-        if not any(wanted in gone for gone in self._withheld.values()):
-            return True
-        multis = (state.multi for state in self._topics.values() if state.multi is not None)
-        return wanted in self._topics or any(m.feed_by_discovery_key(wanted) for m in multis)
 
     def _dht_status(self) -> DhtStatus | None:
         node = self._swarm.dht
@@ -539,36 +496,12 @@ class Networker:
         lan = self._swarm.lan
         return None if lan is None else LanStatus(tuple(one.name for one in lan.interfaces))
 
-    def _status(self, state: _Topic, searches: Mapping[bytes, Search]) -> TopicStatus:
-        search = searches.get(state.topic)
-        error = None if search is None else search.error
-        return TopicStatus(
-            topic=state.topic,
-            key=state.key,
-            announce=state.announce,
-            lookup=state.lookup,
-            flushed=state.flushed.done() and state.flushed.result(),
-            rounds=0 if search is None else search.rounds,
-            error=None if error is None else str(error),
-            found=0 if search is None else search.candidates,
-            feeds=None if state.multi is None else len(state.multi.feeds()),
-            peers=sum(state.topic in peer.topics for peer in self.peers),
-        )
+    def _statuses(self, states: Iterable[Topic]) -> list[TopicStatus]:
+        searches = self._swarm.status()
+        shared = Counter(topic for peer in self.peers for topic in peer.topics)
+        return [one.status(searches.get(one.topic), shared[one.topic]) for one in states]
 
 
 def _check_wishes(announce: bool, lookup: bool) -> None:
     if not (announce or lookup):
         raise ValueError("join a topic to announce, to look up, or both")
-
-
-def _describe(failure: _Failure, now: float) -> FailedConnection:
-    peer, error, at = failure
-    code = error.code if isinstance(error, HypermultifeedError) else type(error).__name__
-    return FailedConnection(
-        address=peer.address,
-        initiator=peer.initiator,
-        public_key=peer.stream.remote_public_key,
-        code=code,
-        message=str(error),
-        ago_s=now - at,
-    )

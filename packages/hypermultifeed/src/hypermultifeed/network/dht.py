@@ -18,8 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from hypermultifeed.datagrams import Datagrams
-from hypermultifeed.dht_lookup import Lookup
 from hypermultifeed.discovery.addresses import ID_BYTES, Address, parse_address
 from hypermultifeed.discovery.messages import DATAGRAM_BYTES_MAX
 from hypermultifeed.discovery.node import Dht
@@ -27,7 +25,9 @@ from hypermultifeed.discovery.operations import PeersFound, immutable_key
 from hypermultifeed.discovery.values import VALUE_BYTES_MAX, signable
 from hypermultifeed.errors import BootstrapError, ClosedError, DiscoveryError
 from hypermultifeed.keys import parse_key
-from hypermultifeed.resolver import is_ipv4, resolve, resolve_all
+from hypermultifeed.network.datagrams import Datagrams
+from hypermultifeed.network.dht_lookup import Lookup
+from hypermultifeed.network.resolver import is_ipv4, resolve, resolve_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

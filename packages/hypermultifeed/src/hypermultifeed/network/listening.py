@@ -11,11 +11,11 @@ import asyncio
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Final
 
-from hypermultifeed.discovery.addresses import Address
-from hypermultifeed.multicast import find_interfaces
+from hypermultifeed.discovery.addresses import Address, may_dial
+from hypermultifeed.network.multicast import find_interfaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,9 @@ _ANYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - peers are to reach us
 _UDP_ANYWHERE: Final = "0.0.0.0"  # noqa: S104
 _ROUTED: Final = ("192.0.2.1", 9)
 """An address of documentation (RFC 5737): nothing is sent there, the route is only looked up."""
+
+_UNIQUE_LOCAL: Final = IPv6Network("fc00::/7")
+"""Private networks of IPv6 (RFC 4193)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ async def _resolve(host: str) -> tuple[socket.AddressFamily | None, str]:
     """The family and address to listen at; no family: both."""
     if host in _ANYWHERE:
         return None, host
+    with suppress(ValueError):  # no name: nobody has to be asked, which would take a thread
+        return (socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET), host
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     family, _, _, _, address = found[0]
@@ -148,7 +153,9 @@ def is_local(host: str) -> bool:
     """Whether a numeric host is on a network of the user's: private, or link-local."""
     with suppress(ValueError):
         ip = ip_address(host.partition("%")[0])
-        return ip.is_private and not ip.is_loopback
+        if isinstance(ip, IPv4Address):
+            return may_dial(host, local=True, allow_loopback=False)
+        return ip.is_link_local or ip in _UNIQUE_LOCAL
     return False
 
 

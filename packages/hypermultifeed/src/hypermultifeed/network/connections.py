@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hypermultifeed.listening import plain_address
+from hypermultifeed.network.listening import plain_address
+from hypermultifeed.network.swarm_connection import SwarmConnection
 from hypermultifeed.peers.admission import Admission
 from hypermultifeed.peers.duplicates import Duplicates, Verdict
 from hypermultifeed.peers.peer_queue import BANS_MAX
-from hypermultifeed.swarm_connection import SwarmConnection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hypermultifeed.address_policy import AddressPolicy
-    from hypermultifeed.dialling import Streams
+    from hypermultifeed.network.address_policy import AddressPolicy
+    from hypermultifeed.network.dialling import Streams
     from hypermultifeed.peers.candidate import Candidate
     from hypermultifeed.peers.duplicates import Judgement
     from hypermultifeed.peers.peer_queue import PeerQueue
@@ -98,9 +99,14 @@ class Connections:
         return list(self._tasks)
 
     @property
+    def room(self) -> int:
+        """How many more may authenticate."""
+        return self._connections_max - self._authenticated
+
+    @property
     def full(self) -> bool:
         """Whether there are as many as there may be."""
-        return self._authenticated >= self._connections_max
+        return self.room <= 0
 
     # --- a connection's life
 
@@ -114,7 +120,8 @@ class Connections:
         self._stats.accepted += 1
         # asyncio does this only for sockets that say that they are TCP; accepted ones do not.
         sock = writer.get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(OSError):  # some systems refuse it where the peer has gone again
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = SwarmConnection(self, reader, writer, address=address)
         loser = self._admission.admit(connection, address[0])
         if loser is not None:
@@ -155,6 +162,7 @@ class Connections:
         if connection.candidate is not None:
             connection.candidate.useful = connection.useful
         for candidate in connection.parked:
+            candidate.useful = connection.useful
             self._queue.unpark(candidate, self._loop.time())
         connection.finish()
         connection.close()

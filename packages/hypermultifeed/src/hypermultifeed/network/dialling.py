@@ -15,7 +15,7 @@ from hypermultifeed.stream import READ_SIZE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hypermultifeed.connections import SwarmStats
+    from hypermultifeed.network.connections import SwarmStats
     from hypermultifeed.peers.candidate import Candidate
     from hypermultifeed.peers.peer_queue import PeerQueue
 
@@ -63,6 +63,7 @@ class Dialler:
         serve: gets a candidate and its streams; returns when the connection is over.
         may_dial: whether anybody may be dialled now.
         stats: counters to count in.
+        on_failed: gets an address that could not be reached, and why.
     """
 
     def __init__(
@@ -72,13 +73,15 @@ class Dialler:
         *,
         may_dial: Callable[[], bool],
         stats: SwarmStats,
+        on_failed: Callable[[tuple[str, int], OSError], None],
     ) -> None:
         self._stats = stats
+        self._on_failed = on_failed
         self._queue = queue
         self._serve = serve
         self._may_dial = may_dial
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[Candidate, asyncio.Task[None]] = {}
         self._connecting: dict[Candidate, asyncio.Timeout] = {}
         self._greeting: dict[Candidate, asyncio.StreamWriter] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -92,9 +95,8 @@ class Dialler:
         for candidate in self._queue.overdue(now):
             self._give_up(candidate)
         while self._may_dial() and (found := self._queue.next(now)) is not None:
-            task = self._loop.create_task(self._dial(found), name=f"dial {found.address}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            name = f"dial {found.address}"
+            self._tasks[found] = self._loop.create_task(self._dial(found), name=name)
         self._arm(now)
 
     async def close(self) -> None:
@@ -102,9 +104,10 @@ class Dialler:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _arm(self, now: float) -> None:
         if self._timer is not None:
@@ -125,7 +128,11 @@ class Dialler:
         except OSError as error:
             self._stats.failed += 1
             _log.debug("no connection to %s: %s", candidate.address, error)
+            self._on_failed(candidate.address, error)
+            if isinstance(error, ConnectionRefusedError):
+                self._queue.answered(candidate)
         finally:
+            del self._tasks[candidate]
             self._queue.ended(candidate, self._loop.time())
             self._loop.call_soon(self.pump)
 
@@ -139,7 +146,13 @@ class Dialler:
 
     def _give_up(self, candidate: Candidate) -> None:
         """End a dial that takes long while others wait."""
-        if candidate in self._connecting:
-            self._connecting[candidate].reschedule(self._loop.time())
+        timeout = self._connecting.get(candidate)
+        if timeout is not None:
+            now = self._loop.time()
+            if (timeout.when() or 0.0) > now:  # else it is ending
+                timeout.reschedule(now)
         elif candidate in self._greeting:
-            self._greeting[candidate].transport.abort()
+            transport = self._greeting[candidate].transport
+            if transport.is_closing():  # and who uses it has not noticed
+                self._tasks[candidate].cancel()
+            transport.abort()

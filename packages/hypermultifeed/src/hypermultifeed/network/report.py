@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Final
+
+from hypermultifeed.errors import HypermultifeedError
+
+FAILURES_KEPT: Final = 50
+"""Failed connections that a report tells about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class PeerStatus:
 
 @dataclass(frozen=True, slots=True)
 class FailedConnection:
-    """A connection that ended with an error.
+    """A connection that ended with an error, or a dial that came to nothing.
 
     Attributes:
         address: host and port.
@@ -133,3 +141,27 @@ class NetworkReport:
     lan: LanStatus | None
     bytes_received: int
     bytes_sent: int
+
+
+class FailureLog:
+    """The latest failed connections of a networker."""
+
+    def __init__(self) -> None:
+        self._failures: deque[tuple[float, FailedConnection]] = deque(maxlen=FAILURES_KEPT)
+
+    def note(
+        self,
+        error: Exception,
+        address: tuple[str, int],
+        *,
+        initiator: bool,
+        public_key: bytes | None = None,
+    ) -> None:
+        """A connection has failed now."""
+        code = error.code if isinstance(error, HypermultifeedError) else type(error).__name__
+        failed = FailedConnection(address, initiator, public_key, code, str(error), ago_s=0.0)
+        self._failures.append((asyncio.get_running_loop().time(), failed))
+
+    def report(self, now: float) -> tuple[FailedConnection, ...]:
+        """All of them, oldest first."""
+        return tuple(replace(failed, ago_s=now - at) for at, failed in self._failures)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hypermultifeed.codecs import Codec
-    from hypermultifeed.network_peer import NetworkPeer
+    from hypermultifeed.network.peer import NetworkPeer
     from hypermultifeed.replication.extensions import Extension
 
 

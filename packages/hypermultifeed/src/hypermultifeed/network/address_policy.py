@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from hypermultifeed.discovery.addresses import may_dial
-from hypermultifeed.listening import is_loopback
+from hypermultifeed.network.listening import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,0 +1,1 @@
+"""Sockets, and who is connected with whom: the DHT, the LAN, the swarm, the networker."""
