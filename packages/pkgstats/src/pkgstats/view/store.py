@@ -190,11 +190,13 @@ class Store:
         find = "select key, checked, wrong from writers where checked > 0"
         return self._database.execute(find).fetchall()
 
-    def restore_checks(self, checks: Iterable[tuple[bytes, int, int]]) -> None:
-        """Take over what `checks` of another view gave."""
+    def succeed(self, old: Store) -> None:
+        """Take over what no feed tells: which records were checked, and which generation it is."""
         add = "insert into writers (key, checked, wrong) values (?, ?, ?)"
+        update = "update meta set value = ? where key = 'generation'"
         with _transaction(self._database):
-            self._database.executemany(add, checks)
+            self._database.executemany(add, old.checks())
+            self._database.execute(update, (old.generation,))
 
     def behind(self, kind: str, lengths: Mapping[bytes, int]) -> int:
         """How many blocks of accepted cores were not read, of ``lengths`` by their keys."""

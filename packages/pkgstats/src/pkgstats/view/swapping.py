@@ -22,11 +22,11 @@ def fresh_path(path: Path) -> Path:
 def open_fresh(path: Path, group: bytes, old: Store) -> Store:
     """An empty view at ``path``, whatever an earlier attempt left there.
 
-    What other machines cannot tell goes over from the old one: which records were checked.
+    What no feed tells goes over from the old one, see `Store.succeed`.
     """
     remove(path)
     store = Store.open(path, group)
-    store.restore_checks(old.checks())
+    store.succeed(old)
     return store
 
 
