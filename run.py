@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The task runner. It needs Python 3.11 or newer and nothing else: no make, compiler, git or uv.
 
-    python3 run.py serve     the demo: two writers, one reader, real sockets, then package look-ups
+    python3 run.py serve     the demo: two writers, one reader, real sockets, then search and pages
     python3 run.py test      the tests; what follows goes to pytest: run.py test -k storage
     python3 run.py check     ruff format, ruff lint, mypy --strict
     python3 run.py bench     benchmarks, beside the JavaScript original where node is found
@@ -243,8 +243,8 @@ def step(command: Command, failure: str, *, total: int = 0) -> None:
 
 
 def serve(arguments: list[str]) -> int:
-    """Two writers, one reader, real sockets. Relative paths count from the caller's folder."""
-    return run(venv_program("python"), "-P", "-m", "pkgstats", "serve", *arguments, cwd=Path.cwd())
+    """Two writers, one reader, then search. Relative paths count from the caller's folder."""
+    return run(venv_program("python"), "-P", "-m", "pkgstats", "demo", *arguments, cwd=Path.cwd())
 
 
 def test(arguments: list[str]) -> int:

@@ -68,9 +68,10 @@ async def test_nobody_is_believed_before_being_admitted_nor_after_being_revoked(
         node(tmp_path / "writer", Group(group.key), owner) as writer,
         node(tmp_path / "reader", Group(group.key), owner, kinds=SEARCH_KINDS) as reader,
     ):
+        for each in (owner, writer, reader):
+            each.indexer._pause_s = 0
         key = await fill(writer, "writer", rows("a", 10))
         await fill(owner, "owner", rows("o", 3))
-        await owner.admit(owner.writer.key)  # type: ignore[union-attr]
         await until(reader, lambda: packages(reader) == 3)
         assert reader.multis.keys() == {"meta", "index"}
         await owner.admit(key)

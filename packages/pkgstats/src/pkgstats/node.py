@@ -41,6 +41,15 @@ STORE_FOLDER: Final = "store"
 VIEW_FILE: Final = "view.db"
 SEARCH_FOLDER: Final = "search"
 
+NOT_OWNER: Final = (
+    "only the group's owner can change its list: in the folder where `pkgstats group create` made"
+    " the group"
+)
+
+ASK_AGAIN_S: Final = 0.25
+"""When trust has grown, what peers were refused is looked at again at once, and once more so much
+later: a no that was on its way just then is not known at once."""
+
 QUIET_S: Final = 0.2
 """The search index is brought up to date when the view has not changed for so long, …"""
 
@@ -170,6 +179,8 @@ class Node:
     async def write(self, title: str, *, contact: str = "") -> Writer:
         """Open my writer, made at the first time; others believe it once the group admits it.
 
+        The group's owner admits the own one by this, unless the list has it already.
+
         Args:
             title: what to call it.
             contact: how to reach who runs it.
@@ -182,6 +193,11 @@ class Node:
         )
         self.indexer.accept(self.writer.key)
         self._judge()
+        if self.group.key_pair is not None:
+            await self.catch_up()
+            listed = self.group_list()
+            if listed is None or self.writer.key not in {one.key for one in listed.members}:
+                await self.admit(self.writer.key)
         return self.writer
 
     async def catch_up(self) -> None:
@@ -244,10 +260,7 @@ class Node:
     async def _publish(self, listed: GroupList) -> GroupList:
         pair = self.group.key_pair
         if pair is None:
-            raise GroupError(
-                "only the group's owner can change its list: who made it with `pkgstats group"
-                " create`, in the folder with the secret"
-            )
+            raise GroupError(NOT_OWNER)
         feed = await self.multis[trust.META].writer("group", key_pair=pair)
         await feed.append(encode_block([listed]))
         await self.catch_up()
@@ -370,6 +383,8 @@ class Node:
         for kind in self._acceptance.update(counted):
             if kind in self.multis:
                 self.multis[kind].reconsider()
+                loop = asyncio.get_running_loop()
+                loop.call_later(ASK_AGAIN_S, self.multis[kind].reconsider)
 
 
 def search_in(folder: Path) -> Search:

@@ -41,21 +41,26 @@ def everything(view: View, name: str) -> dict[str, Any] | None:
     }
 
 
-def search_as_json(found: SearchResult) -> dict[str, Any]:
-    """What a search has found, for programs: the package of that name first."""
+def search_as_json(found: SearchResult, *, explain: bool) -> dict[str, Any]:
+    """What a search has found, for programs: the package of that name first.
+
+    Args:
+        found: the result.
+        explain: add to each package why it stands where it stands.
+    """
     return {
         "query": to_text(found.query),
         "total": found.total,
         "more": found.more,
         "exact": None if found.exact is None else found.exact.name,
-        "results": [_hit(hit) for hit in found.hits],
+        "results": [_hit(hit, explain) for hit in found.hits],
         "did_you_mean": found.did_you_mean,
         "readings": plain(found.readings),
         "notes": list(found.notes),
     }
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
-    told: dict[str, Any] = plain(hit)
-    told["explain"] = told.pop("parts")
-    return told
+def _hit(hit: Hit, explain: bool) -> dict[str, Any]:
+    told: dict[str, Any] = hit._asdict()
+    parts = told.pop("parts")
+    return told | {"explain": plain(parts)} if explain else told

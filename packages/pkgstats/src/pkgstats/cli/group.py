@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pkgstats.cli.asking import ask_serve
+from pkgstats.cli.folder import opened
 from pkgstats.cli.options import data_option, json_option, parsed_key
-from pkgstats.cli.output import cell, console, number, show_json, table
+from pkgstats.cli.output import cell, clean, console, number, show_json, table
 from pkgstats.cli.running import run
 from pkgstats.group import Group, GroupError
-from pkgstats.node import Node
-from pkgstats.records.model import CORES, ROLES
+from pkgstats.node import NOT_OWNER, Node
+from pkgstats.plain import plain
+from pkgstats.records.model import CORES, ROLES, Member
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from pkgstats.records.model import GroupList, Member
-
-KEY_ARGUMENT = click.argument("key", callback=parsed_key, metavar="WRITER")
+    from pkgstats.records.model import GroupList
 
 
 @click.group()
@@ -51,18 +52,19 @@ def create(folder: Path, as_json: bool) -> None:
 def show(folder: Path, as_json: bool) -> None:
     """Show the group's key and its list."""
     found = group_in(folder)
-    listed = run(in_node(folder, found, list_of))
+    with opened(folder) as here:
+        listed = here.view.group_list()
     if as_json:
         told = {"group": found.key, "owner": found.key_pair is not None, "list": listed}
         show_json(told)
         return
     whose = "yours" if found.key_pair else "somebody else's"
-    console().print(cell(f"group {found.key.hex()}, {whose}"), soft_wrap=True)
+    console().print(cell(f"group {found.key.hex()} ({whose})"), soft_wrap=True)
     show_list(listed)
 
 
 @group.command()
-@KEY_ARGUMENT
+@click.argument("key", callback=parsed_key, metavar="WRITER")
 @click.option(
     "--role",
     type=click.Choice(ROLES),
@@ -73,32 +75,36 @@ def show(folder: Path, as_json: bool) -> None:
 @data_option
 @json_option
 def admit(folder: Path, key: bytes, role: str, as_json: bool) -> None:
-    """Believe a writer from now on, or give it another role."""
-    change(folder, as_json, lambda node: node.admit(key, role))
+    """Believe a writer from now on, or give it another role.
+
+    WRITER is its key, which `pkgstats serve --write` prints where it writes.
+    """
+    found = owned_group(folder)
+    listed = ask_serve(folder, "POST", "admit", key=key.hex(), role=role)
+    if listed is None:
+        listed = plain(run(in_node(folder, found, lambda node: node.admit(key, role))))
+    show_changed(listed, as_json)
 
 
 @group.command()
-@KEY_ARGUMENT
-@click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help="What it has said so far counts no longer, either.",
-)
+@click.argument("writer")
+@click.option("--all", "everything", is_flag=True, help="Nor what it has said so far.")
 @data_option
 @json_option
-def revoke(folder: Path, key: bytes, everything: bool, as_json: bool) -> None:
-    """Believe nothing more of what a writer will say; what it has said stays."""
-    change(folder, as_json, lambda node: node.revoke(key, {} if everything else None))
+def revoke(folder: Path, writer: str, everything: bool, as_json: bool) -> None:
+    """Believe nothing more of what a writer will say; what it has said stays.
 
-
-def change(folder: Path, as_json: bool, how: Callable[[Node], Awaitable[GroupList]]) -> None:
-    """Publish another list, and show it."""
-    listed = run(in_node(folder, group_in(folder), how))
-    if as_json:
-        show_json(listed)
-    else:
-        show_list(listed)
+    WRITER is its key, or how that begins.
+    """
+    found = owned_group(folder)
+    with opened(folder) as here:
+        key = member_called(here.view.group_list(), writer)
+    options = {"key": key.hex()} | ({"all": "1"} if everything else {})
+    until: dict[str, int] | None = {} if everything else None
+    listed = ask_serve(folder, "POST", "revoke", **options)
+    if listed is None:
+        listed = plain(run(in_node(folder, found, lambda node: node.revoke(key, until))))
+    show_changed(listed, as_json)
 
 
 def group_in(folder: Path) -> Group:
@@ -113,25 +119,66 @@ def group_in(folder: Path) -> Group:
     return found
 
 
-async def in_node(folder: Path, found: Group, work: Callable[[Node], Awaitable[Any]]) -> Any:
+def owned_group(folder: Path) -> Group:
+    """The folder's group, of which the user is the owner.
+
+    Raises:
+        GroupError: it has none, or somebody else's.
+    """
+    found = group_in(folder)
+    if found.key_pair is None:
+        raise GroupError(NOT_OWNER)
+    return found
+
+
+def member_called(listed: GroupList | None, text: str) -> bytes:
+    """The member whose key begins so.
+
+    Raises:
+        GroupError: there is none, or there are several.
+    """
+    members = listed.members if listed else ()
+    fits = [member.key for member in members if member.key.hex().startswith(text.lower())]
+    if len(fits) != 1:
+        many = f"{len(fits)} members' keys begin" if fits else "no member's key begins"
+        raise GroupError(f"{many} with {clean(text[:64])!r}; `pkgstats group show` lists them")
+    return fits[0]
+
+
+async def in_node(
+    folder: Path, found: Group, work: Callable[[Node], Awaitable[GroupList]]
+) -> GroupList:
     """Do something in a node that talks to nobody."""
     async with Node(folder, found) as node:
-        return await work(node)
+        listed = await work(node)
+        await node.index()
+        return listed
 
 
-async def list_of(node: Node) -> GroupList | None:
-    """The newest list that is here."""
-    await node.catch_up()
-    return node.group_list()
+def show_changed(listed: dict[str, Any], as_json: bool) -> None:
+    """Show the list that was published."""
+    if as_json:
+        show_json(listed)
+        return
+    members = [
+        Member(key=bytes.fromhex(one["key"]), role=one["role"], until=one["until"])
+        for one in listed["members"]
+    ]
+    show_members(members)
 
 
 def show_list(listed: GroupList | None) -> None:
     """The members, as a table."""
     if listed is None:
-        click.echo("nobody is admitted yet: `pkgstats group admit WRITER`", err=True)
+        click.echo("nobody is admitted yet; `pkgstats group admit WRITER` does it", err=True)
         return
-    columns = [("writer", "fold"), ("role", "left"), ("counts", "left")]
-    rows = [(one.key.hex(), one.role, counted(one)) for one in listed.members]
+    show_members(listed.members)
+
+
+def show_members(members: Sequence[Member]) -> None:
+    """Members as a table."""
+    columns = [("writer", "fold"), ("role", "left"), ("what counts", "left")]
+    rows = [(one.key.hex(), one.role, counted(one)) for one in members]
     console().print(table(columns, rows))
 
 

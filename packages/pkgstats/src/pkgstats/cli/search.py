@@ -64,7 +64,7 @@ def search(
             show_wrong_query(text, error, as_json)
             raise FoundNothing from error
     if as_json:
-        show_json(search_as_json(found))
+        show_json(search_as_json(found, explain=explain))
     else:
         show_results(found, explain=explain)
     if not found.hits:

@@ -3,7 +3,7 @@
     GET /                      what is here, and how to ask
     GET /search?q=&page=       results as a page
     GET /package/NAME          a package as a page; NAME may have a scope
-    GET /api/search?q=&size=&page=
+    GET /api/search?q=&size=&page=&explain
     GET /api/package/NAME
     GET /healthz
 
@@ -110,7 +110,8 @@ class _Site:
         number = bounds.whole_number(asked, "page", 1, bounds.PAGE_MAX)
         text = asked.get("q", "").strip()
         found = await self._search.search(text, size=size, page=number)
-        return JSONResponse(search_as_json(found) | {"size": size, "page": number})
+        told = search_as_json(found, explain="explain" in asked)
+        return JSONResponse(told | {"size": size, "page": number})
 
     async def package_page(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -138,6 +139,8 @@ class _Site:
         return await self._ask(lambda view: everything(view, name))
 
     async def _similar(self, name: str) -> list[str]:
+        if not is_package_name(name):
+            return []
         return [one.name for one in await self._search.suggest(name)]
 
     async def _ask(self, question: Callable[[View], T]) -> T:

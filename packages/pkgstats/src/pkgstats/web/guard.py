@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 HEADERS: Final = (
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'",
+        b"default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'",
+    ),
+    (
+        b"x-frame-options",
+        b"DENY",
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
