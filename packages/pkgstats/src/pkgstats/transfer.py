@@ -216,7 +216,7 @@ async def import_rows(
     """
     feed = writer.feeds["index"]
     before = feed.length, feed.byte_length
-    new = await asyncio.to_thread(lambda: list(memory.new_rows(rows)))
+    new = list(memory.new_rows(rows))
     records = index_records(new, observed_at=observed_at, source=SOURCE)
     done = 0
     on_progress(0, len(new))
@@ -238,6 +238,25 @@ def export_lines(rows: Iterable[ListingRow], form: Format) -> Iterator[str]:
     for row in rows:
         cells = (row.name, row.version, str(row.downloads), row.summary)
         yield _line([" ".join(cell.split()) for cell in cells], form)
+
+
+def write_lines(file: Path, lines: Iterable[str]) -> int:
+    """Write a file that is there as a whole or not at all; returns how many lines.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    partial = file.with_name(f"{file.name}.partial")
+    number = 0
+    try:
+        with partial.open("w", encoding="utf-8", newline="") as opened:
+            for line in lines:
+                opened.write(line)
+                number += 1
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return number
 
 
 def _line(cells: Sequence[str], form: Format) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Self
 
 from pkgstats.crawler import plan
 from pkgstats.crawler.crawl import Crawler
 from pkgstats.crawler.follow import Follower
-from pkgstats.crawler.memory import FILE, Memory
+from pkgstats.crawler.memory import Memory
+from pkgstats.crawler.notes import FILE
 from pkgstats.crawler.plan import FULL, LIGHT, Ask, Work
 from pkgstats.crawler.sources import Sources
 from pkgstats.records.names import is_package_name
@@ -18,7 +20,9 @@ from pkgstats.sources.addresses import find_addresses
 from pkgstats.sources.client import Client
 from pkgstats.sources.errors import AnswerError, SourceError, StatusError
 from pkgstats.sources.limiter import GROUP_RATE, RATES, Limiter
+from pkgstats.trust import META
 from pkgstats.view.reading import View
+from pkgstats.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
     from pkgstats.crawler.crawl import Outcome
     from pkgstats.crawler.follow import Event
+    from pkgstats.crawler.notes import Notes
     from pkgstats.node import Node
 
 MANY_AGE_H: Final = 20.0
@@ -43,16 +48,19 @@ class Asked:
     max_age: float | None = None
     registry: str | None = None
 
-    @property
-    def packages(self) -> list[str]:
-        """Packages that are named.
+    def check(self) -> None:
+        """Look at the names before anything is opened.
 
         Raises:
-            AnswerError: there can be no package of that name.
+            AnswerError: there can be no package, or user, of that name.
         """
-        wrong = [one for one in self.names if not (is_user(one) or is_package_name(one))]
-        if wrong:
-            raise AnswerError(f"{ascii(wrong[0])} is no name of a package, nor @USER")
+        for one in self.names:
+            if not is_package_name(f"{one}/x" if is_user(one) else one):
+                raise AnswerError(f"{one!a} is no name of a package, nor @USER")
+
+    @property
+    def packages(self) -> list[str]:
+        """Packages that are named."""
         return [one for one in self.names if not is_user(one)]
 
     @property
@@ -74,7 +82,7 @@ class Asked:
             hours = 0.0 if self.packages else MANY_AGE_H
         return int(hours * plan.HOUR_MS)
 
-    def work(self, names: Iterable[str], memory: Memory, now: int) -> Work:
+    def work(self, names: Iterable[str], memory: Notes, now: int) -> Work:
         """The names as work, less what was looked at lately."""
         seen = memory.checked("packument", *(() if self.wanted == FULL else ("latest",)))
         left = plan.unchecked(dict.fromkeys(names), seen, now, self.age_ms)
@@ -97,7 +105,7 @@ def is_user(name: str) -> bool:
 
 def top_names(view: View, top: int | None) -> list[str]:
     """The most downloaded packages of the view."""
-    return [row.name for row, _ in zip(view.listing_rows(), range(top or 0), strict=False)]
+    return [row.name for row in islice(view.listing_rows(), top or 0)]
 
 
 def known_of(view: View, user: str) -> list[str]:
@@ -105,7 +113,16 @@ def known_of(view: View, user: str) -> list[str]:
     return [row.name for row in (*view.by_maintainer(user), *view.in_scope(user))]
 
 
-def planned(asked: Asked, view: View, memory: Memory, now: int) -> Plan:
+async def own_writer(node: Node) -> Writer:
+    """My writer in a node, under the title that it has already, if any."""
+    await node.catch_up()
+    own = Writer.keys(node.multis[META], node.group.key)
+    with View.open(node.view_path) as view:
+        cards = [one.card for one in view.writers() if one.key in own and one.card]
+    return await node.write(cards[0].title if cards else TITLE)
+
+
+def planned(asked: Asked, view: View, memory: Notes, now: int) -> Plan:
     """What would be asked now."""
     asks: list[Ask] = []
     notes = []
@@ -153,7 +170,7 @@ class Run:
         addresses = find_addresses(self._asked.registry)
         async with AsyncExitStack() as stack:
             await begin(self._node)
-            writer = await self._node.write(self._node.own_title() or TITLE)
+            writer = await own_writer(self._node)
             path = self._node.folder / FILE
             self._memory = await stack.enter_async_context(Memory(path, writer))
             await self._node.catch_up()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,17 +13,17 @@ import click
 
 from pkgstats import digest as digests
 from pkgstats import transfer
-from pkgstats.cli.crawl_runs import Asked, Run, planned
+from pkgstats.cli.crawl_runs import Asked, Run, own_writer, planned
 from pkgstats.cli.folder import group_of, prepared_group
 from pkgstats.cli.options import data_option, json_option, network_options
 from pkgstats.cli.output import clean, console, number, remarks, show_json
 from pkgstats.cli.running import run
 from pkgstats.cli.serving import progress_bars
-from pkgstats.crawler.memory import FILE, Memory
+from pkgstats.crawler.memory import Memory
+from pkgstats.crawler.notes import FILE, peek
 from pkgstats.indexer import now_ms
 from pkgstats.node import VIEW_FILE, Node
 from pkgstats.plain import plain
-from pkgstats.sample import TITLE
 from pkgstats.sources.errors import SourceError
 from pkgstats.transfer import TransferError
 from pkgstats.view.reading import View
@@ -77,6 +78,7 @@ def crawl(
         raise click.UsageError("say which packages: NAME, @USER, --top N or --follow")
     asked = Asked(names=names, **options)
     with told_errors():
+        asked.check()
         if dry_run:
             show_plan(asked, folder, as_json)
         else:
@@ -86,7 +88,7 @@ def crawl(
 def show_plan(asked: Asked, folder: Path, as_json: bool) -> None:
     """What would be asked."""
     prepared_group(folder)
-    with View.open(folder / VIEW_FILE) as view, Memory.peek(folder / FILE) as memory:
+    with View.open(folder / VIEW_FILE) as view, peek(folder / FILE) as memory:
         plan = planned(asked, view, memory, now_ms())
     seconds = plan.seconds
     if as_json:
@@ -185,7 +187,7 @@ def import_(folder: Path, file: Path, form: Any, as_of: Any, dry_run: bool, as_j
         if dry_run:
             show_listed(listed, as_json)
             return
-        written = file.stat().st_mtime if as_of is None else as_of.timestamp() - time.timezone
+        written = file.stat().st_mtime if as_of is None else as_of.replace(tzinfo=UTC).timestamp()
         at = min(now_ms(), int(written * 1000))
         done = run(import_in(folder, listed, at))
     show_imported(done, listed, as_json)
@@ -197,7 +199,7 @@ async def import_in(folder: Path, listed: Listed, observed_at: int) -> Imported:
     async with AsyncExitStack() as stack:
         bars = stack.enter_context(progress_bars())
         node = await stack.enter_async_context(Node(folder, group))
-        writer = await node.write(node.own_title() or TITLE)
+        writer = await own_writer(node)
         memory = await stack.enter_async_context(Memory(folder / FILE, writer))
         task = bars.add_task("sharing rows", total=None)
         done = await transfer.import_rows(
@@ -272,9 +274,7 @@ def export(folder: Path, file: Path, form: Any, as_json: bool) -> None:
 
 
 @click.command()
-@click.option(
-    "--format", "form", default="text", type=click.Choice(["text", "atom", "jsonfeed"])
-)
+@click.option("--format", "form", default="text", type=click.Choice(["text", "atom", "jsonfeed"]))
 @click.option("--size", default=digests.SIZE, show_default=True, type=click.IntRange(1, 100))
 @data_option
 @json_option

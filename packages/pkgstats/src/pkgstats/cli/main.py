@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pkgstats.cli.crawling import crawl, digest, export, import_
 from pkgstats.cli.demo import demo, writer
 from pkgstats.cli.group import group
 from pkgstats.cli.packages import compare, show, user
@@ -48,6 +49,10 @@ COMMANDS = (
     writers,
     group,
     peers,
+    crawl,
+    import_,
+    export,
+    digest,
     rebuild,
     demo,
     writer,

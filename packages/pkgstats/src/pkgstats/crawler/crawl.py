@@ -139,7 +139,8 @@ class Crawler:
             for part in parts:
                 await self._part(part, work, outcome)
         finally:
-            await self._teller.flush(self.now)
+            await self._flush()
+            self.memory.note_spent(self.sources.client.limiter.spent)
             outcome.said = self._teller.said - before[0]
             outcome.rows = self._teller.rows - before[1]
         await self.beat()
@@ -170,6 +171,9 @@ class Crawler:
         at_work = plan.heard_of(self._view.writers(), self._writer.key, self.now)
         return list(plan.mine(names, self._writer.key, [one.key for one in at_work]))
 
+    async def _flush(self) -> None:
+        await self._teller.flush(self.now, self._looking.row)
+
     # --- the parts of a run
 
     async def _part(self, part: str, work: Work, outcome: Outcome) -> None:
@@ -183,7 +187,7 @@ class Crawler:
     async def _manifests(self, work: Work, outcome: Outcome) -> None:
         for name in work.names:
             await self._try([name], self._manifest(name, work, outcome), outcome)
-            self._looking.list(name)
+            self._teller.list(name)
             await self._looked([name], outcome)
 
     async def _manifest(self, name: str, work: Work, outcome: Outcome) -> None:
@@ -206,10 +210,8 @@ class Crawler:
     async def _days(self, work: Work, outcome: Outcome) -> None:
         for names in requests_for(work.names):
             await self._try(names, self._days_of(names), outcome)
-            if "manifest" not in work.wanted:
-                await self._teller.flush(self.now)  # a month is the days that were said
-                for name in names:
-                    self._looking.list(name)
+            for name in names if "manifest" not in work.wanted else ():
+                self._teller.list(name)
             await self._looked(names, outcome)
 
     async def _days_of(self, names: Sequence[str]) -> None:
@@ -251,7 +253,7 @@ class Crawler:
         self._done += len(names)
         self._unreported += len(names)
         if self._teller.is_full:
-            await self._teller.flush(self.now)
+            await self._flush()
             await self.beat()
         if self.on_progress is not None:
             said = self._teller.said

@@ -49,22 +49,21 @@ class Looking:
         except MissingError as error:
             return self._missing(name, now, error.status)
 
-    def list(self, name: str) -> None:
-        """Say the package's row of the list as it is now; of what is not known there is none.
+    def row(self, name: str) -> Row | None:
+        """The package's row of the list as it is now; of what is not known there is none.
 
         Downloads are those of the 30 days that were said last, else those that the list has.
         """
-        facts_here = self._view.package(name)
+        here = self._view.package(name)
         latest = self._latest.pop(name, None)
-        if latest is None and facts_here is None:
-            return
         tail = self._memory.tail(name)
         month = tail.month() if tail is not None else None
-        downloads = facts_here.downloads if facts_here and month is None else month
+        downloads = here.downloads if here is not None and month is None else month
         if latest is not None:
-            self._teller.list(listed(latest, downloads or 0))
-        elif facts_here is not None and facts_here.version and month is not None:
-            self._teller.list(Row(name, facts_here.version, month, facts_here.summary))
+            return listed(latest, downloads or 0)
+        if here is None or not here.version or month is None:
+            return None
+        return Row(name, here.version, month, here.summary)
 
     async def _whole(self, name: str, *, readme: bool) -> Found:
         etag = self._memory.etag(name, "packument")

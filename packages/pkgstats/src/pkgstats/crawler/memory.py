@@ -14,44 +14,42 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from pkgstats.crawler.recall import SCHEMA, recall, row_hash, said_key, tail_of
+from pkgstats.crawler.notes import SEQUENCE, SPENT, Notes
+from pkgstats.crawler.recall import SCHEMA, recall, row_hash, said_key
 from pkgstats.merge import state_at
 from pkgstats.records.codec import content_hash
-from pkgstats.records.model import Retraction, Snapshot, Tombstone
+from pkgstats.records.model import Retraction, Tombstone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from pkgstats.crawler.telling import Tail
     from pkgstats.listing import Row
-    from pkgstats.records.model import Known
+    from pkgstats.records.model import Known, Snapshot
     from pkgstats.writer import Writer
-
-FILE: Final = "crawl.db"
-"""In a node's folder."""
 
 KINDS: Final = ("meta", "index", "detail", "days", "readme")
 """Cores that are read, names before the counts that need them."""
 
+MANY_ROWS: Final = 1000
+"""Rows from which on it is quicker to read all that was said than to look each of them up."""
+
 BLOCKS_AT_ONCE: Final = 64
 """Blocks of one transaction."""
 
-SEQUENCE: Final = "sequence"
 
 MANIFESTS: Final = ("packument", "latest")
 """Parts that were looked at: the document of a package, or its latest manifest alone."""
 
 
-class Memory:
+class Memory(Notes):
     """Of one writer; an async context manager. Nobody else may append to its feeds meanwhile."""
 
     def __init__(self, path: Path, writer: Writer) -> None:
         """Take the file, made if need be, and my writer."""
         self._path = path
         self._writer = writer
-        self._database: sqlite3.Connection
 
     async def __aenter__(self) -> Self:
         """Open the file, and read what my feeds have that it does not know.
@@ -93,7 +91,7 @@ class Memory:
             while feed is not None and (start := self._position(kind)) < feed.length:
                 end = min(feed.length, start + BLOCKS_AT_ONCE)
                 blocks = [await feed.get(index) for index in range(start, end)]
-                await asyncio.to_thread(self._take, kind, start, blocks)
+                await _to_the_end(asyncio.to_thread(self._take, kind, start, blocks))
 
     def is_new(self, record: Known) -> bool:
         """Whether I have not said that, or something else of the same thing since."""
@@ -101,22 +99,16 @@ class Memory:
         row = self._database.execute(find, (said_key(record),)).fetchone()
         return row is None or bytes(row[0]) != content_hash(record)
 
-    def new_rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def new_rows(self, rows: Sequence[Row]) -> Iterator[Row]:
         """Those rows of the list that I have not said so."""
-        find = "select hash from rows where name = ?"
-        for row in rows:
-            found = self._database.execute(find, (row.name,)).fetchone()
-            if found is None or found[0] != row_hash(*row):
-                yield row
-
-    def tail(self, name: str) -> Tail | None:
-        """The last days of a package that I have said."""
-        return tail_of(self._database, name)
-
-    def told(self, name: str) -> str | None:
-        """What `recall.gist` gives of the manifest I have said last; None: none, or it is gone."""
-        row = self._state(name)
-        return row[1] if row is not None and row[0] == Snapshot.letter else None
+        if len(rows) < MANY_ROWS:
+            find = "select name, hash from rows where name = ?"
+            said = dict(
+                found for row in rows for found in self._database.execute(find, (row.name,))
+            )
+        else:
+            said = dict(self._database.execute("select name, hash from rows"))
+        return (row for row in rows if said.get(row.name) != row_hash(*row))
 
     def retraction(self, found: Snapshot) -> Retraction | None:
         """Takes my tombstone of a package back, if it stands and was wrong.
@@ -134,22 +126,7 @@ class Memory:
             observed_at=found.observed_at,
         )
 
-    def _state(self, name: str) -> Any:
-        find = "select letter, gist, at, block, place from said where key = ?"
-        return self._database.execute(find, (f"P {name}",)).fetchone()
-
     # --- what was looked at
-
-    def checked(self, *parts: str) -> dict[str, int]:
-        """When each package was looked at last, in any of these parts, ms."""
-        find = "select name, at from checked where part = ? order by at"
-        return {name: at for part in parts for name, at in self._database.execute(find, (part,))}
-
-    def etag(self, name: str, part: str) -> str:
-        """Of the last answer; empty if there was none."""
-        find = "select etag from checked where part = ? and name = ?"
-        row = self._database.execute(find, (part, name)).fetchone()
-        return str(row[0]) if row else ""
 
     def note(self, part: str, looked: Mapping[str, tuple[int, str]]) -> None:
         """Packages were looked at: when (ms), and the answer's etag. They wait no more."""
@@ -167,12 +144,6 @@ class Memory:
         with self._database:
             self._database.executemany(add, [(name,) for name in names])
 
-    def watched(self) -> list[str]:
-        """The packages that are looked at each week, in order of their names."""
-        return [
-            name for (name,) in self._database.execute("select name from watched order by name")
-        ]
-
     def follow(self, sequence: str, changed: Iterable[str]) -> None:
         """Packages have changed up to a place in the registry's changes; look at them."""
         with self._database:
@@ -180,14 +151,10 @@ class Memory:
             self._database.executemany(add, [(name,) for name in changed])
             self._put(SEQUENCE, sequence)
 
-    def sequence(self) -> str:
-        """Up to where changes were followed; empty: not yet."""
-        return str(self._told(SEQUENCE) or "")
-
-    def pending(self, limit: int) -> list[str]:
-        """Packages that have changed and were not looked at, the first that did first."""
-        find = "select name from pending order by rowid limit ?"
-        return [name for (name,) in self._database.execute(find, (limit,))]
+    def note_spent(self, spent: tuple[int, int]) -> None:
+        """Note how many requests were made today."""
+        with self._database:
+            self._put(SPENT, f"{spent[0]} {spent[1]}")
 
     # --- the file
 
@@ -214,7 +181,7 @@ class Memory:
         with database:
             for table in ("said", "rows", "tails", "names", "checked"):
                 database.execute(f"delete from {table}")  # noqa: S608 - names of our own
-            database.execute("delete from meta where key <> ?", (SEQUENCE,))
+            database.execute("delete from meta where key not in (?, ?)", (SEQUENCE, SPENT))
             database.execute("insert into meta values ('identity', ?)", (identity,))
 
     def _take(self, kind: str, start: int, blocks: list[bytes]) -> None:
@@ -224,11 +191,17 @@ class Memory:
             self._put(kind, start + len(blocks))
 
     def _position(self, kind: str) -> int:
-        return int(self._told(kind) or 0)
-
-    def _told(self, key: str) -> Any:
-        row = self._database.execute("select value from meta where key = ?", (key,)).fetchone()
-        return row[0] if row else None
+        return int(self._value(kind) or 0)
 
     def _put(self, key: str, value: Any) -> None:
         self._database.execute("insert or replace into meta values (?, ?)", (key, value))
+
+
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Wait for work in a thread, even if cancelled meanwhile: two must not use the file at once."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -9,7 +9,7 @@ from pkgstats.listing import index_records
 from pkgstats.trust import CORE_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pkgstats.crawler.memory import Memory
     from pkgstats.listing import Row
@@ -39,7 +39,7 @@ class Teller:
         self._writer = writer
         self._memory = memory
         self._records: dict[str, Known] = {}
-        self._rows: dict[str, Row] = {}
+        self._listed: dict[str, None] = {}
         self._looked: dict[str, dict[str, tuple[int, str]]] = {}
         self._looks = 0
         self.said = self.rows = 0
@@ -61,27 +61,37 @@ class Teller:
             self._records[key] = record
         return new
 
-    def list(self, row: Row) -> None:
-        """Say this row of the list, unless it was said."""
-        self._rows[row.name] = row
+    def list(self, name: str) -> None:
+        """Say the package's row of the list, as it is when all else was said, if it is new."""
+        self._listed[name] = None
 
     def looked(self, part: str, name: str, at: int, etag: str = "") -> None:
         """A package was looked at, which is noted once all that was found is said."""
         self._looked.setdefault(part, {})[name] = (at, etag)
         self._looks += 1
 
-    async def flush(self, now: int) -> None:
-        """Say all of it. If that is interrupted, what is not said yet is looked at again."""
+    async def flush(self, now: int, row_of: Callable[[str], Row | None]) -> None:
+        """Say all of it. If that is interrupted, what is not said yet is looked at again.
+
+        Args:
+            now: ms since 1970, UTC.
+            row_of: the row of a package; None if nothing is known of it.
+        """
         records, self._records = list(self._records.values()), {}
-        rows, self._rows = list(self._memory.new_rows(self._rows.values())), {}
+        listed, self._listed = list(self._listed), {}
         looked, self._looked, self._looks = self._looked, {}, 0
-        rows.sort(key=lambda row: (-row.downloads, row.name))
-        listed: list[Known] = list(index_records(rows, observed_at=now, source="downloads"))
         for kind in ORDER:
-            chosen = [one for one in records if CORE_OF[type(one)] == kind]
-            await self._writer.append([*chosen, *(listed if kind == "index" else ())])
+            await self._writer.append([one for one in records if CORE_OF[type(one)] == kind])
         self.said += len(records)
-        self.rows += len(rows)
         await self._memory.catch_up()
+        rows = [row for name in listed if (row := row_of(name)) is not None]
+        await self._say_rows(rows, now)
         for part, names in looked.items():
             self._memory.note(part, names)
+
+    async def _say_rows(self, rows: Sequence[Row], now: int) -> None:
+        new = list(self._memory.new_rows(rows))
+        new.sort(key=lambda row: (-row.downloads, row.name))
+        await self._writer.append(index_records(new, observed_at=now, source="downloads"))
+        self.rows += len(new)
+        await self._memory.catch_up()
