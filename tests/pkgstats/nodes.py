@@ -113,7 +113,6 @@ def facts_of_all_kinds() -> list[list[Known]]:
 
 async def make_filled(folder: Path) -> Group:
     """A folder with a group, a writer and facts of all kinds, indexed; nobody has it open."""
-    folder.mkdir(exist_ok=True)
     group = Group.create(folder)
     async with node(folder, group, alone=True) as one:
         writer = await one.write("the writer")

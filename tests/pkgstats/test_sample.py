@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from pkgstats.dataset import shipped
 from pkgstats.group import Group
-from pkgstats.records.blocks import split_blocks
 from pkgstats.sample import begin, sample_records, say_part
 from pkgstats.view.reading import View
 
@@ -29,11 +28,6 @@ def test_the_parts_are_disjoint_and_together_the_whole() -> None:
     assert halves[0] | halves[1] == {row.name for row in shipped()}
 
 
-def test_a_record_is_a_block() -> None:
-    records = list(sample_records(0, 2))
-    assert len(list(split_blocks(records))) == len(records)
-
-
 async def test_a_new_group_of_ones_own_has_something_to_search_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,9 +38,10 @@ async def test_a_new_group_of_ones_own_has_something_to_search_once(
         await one.index()
         found = await one.search.search("semver")
         assert found.exact is not None
+        blocks = one.multis["index"].feeds()[0].length
     async with node(tmp_path, group, alone=True) as again:
         assert not await begin(again)
-        assert again.multis["index"].feeds()[0].length == len(list(sample_records()))
+        assert again.multis["index"].feeds()[0].length == blocks
 
 
 async def test_a_group_of_others_has_its_own_facts(tmp_path: Path) -> None:

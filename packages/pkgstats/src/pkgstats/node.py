@@ -272,7 +272,8 @@ class Node:
         for facts in self._view.writers():
             for kind, core in facts.cores.items() if facts.key == writer else ():
                 feed = self.multis[kind].feed(core.key) if kind in self.multis else None
-                lengths[kind] = feed.length if feed else 0
+                if feed is not None and feed.length:
+                    lengths[kind] = feed.length
         return lengths
 
     # --- opening

@@ -27,13 +27,16 @@ EXAMPLES = """
 Examples:
   pkgstats search react table            words of the name, the summary or the keywords
   pkgstats search '"rate limiting"'      words side by side
-  pkgstats search -- http -client        without a word
+  pkgstats search http -client           without a word
   pkgstats search @types                 a scope, and a user of that name
   pkgstats search 'csv license:mit downloads:>1e5 sort:downloads'
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(
+    epilog=EXAMPLES,
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
 @click.argument("words", nargs=-1, required=True, metavar="QUERY")
 @click.option(
     "--size",
@@ -56,6 +59,9 @@ def search(
     Also: pkg:NAME, scope:, maintainer:, keywords:, license:, dep:, is:, not:, downloads:,
     updated:, at: and sort:.
     """
+    for word in words:
+        if word.startswith("--"):  # of one dash and a word the query makes sense
+            raise click.NoSuchOption(word)
     text = " ".join(words)
     with opened(folder) as here:
         try:

@@ -130,12 +130,12 @@ def ended_by_signal() -> Iterator[asyncio.Event]:
     """An event that SIGTERM sets, where there are signals; Ctrl-C cancels what runs."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError):
+    if sys.platform != "win32":
         loop.add_signal_handler(signal.SIGTERM, ended.set)
     try:
         yield ended
     finally:
-        with suppress(NotImplementedError):
+        if sys.platform != "win32":
             loop.remove_signal_handler(signal.SIGTERM)
 
 
