@@ -5,14 +5,9 @@
     python run.py bench pkgstats [--rounds 3] [--only NAME ...] [--quick] [--json FILE]
     python run.py bench pkgstats --scale 1400000 3500000     # packages that do not exist
 
-Three environment variables name files that cannot be in the repository:
-
-    PKGSTATS_NPM_LIST    tab-separated: name, version, downloads a month, summary; with a head line
-    PKGSTATS_REFERENCE   a reference search engine to compare with, a Python program
-    PKGSTATS_QUERIES     judged queries, one JSON object a line
-
-Without the first, a list is made (``tools/corpus.py``); without one of the others, the comparison
-is left out. Each figure comes from a fresh process; the table gives medians.
+PKGSTATS_NPM_LIST names the list, which cannot be in the repository: tab-separated, with a head line;
+name, version, downloads a month, summary. Without it a list is made (``tools/corpus.py``). Each
+figure comes from a fresh process; the table gives medians.
 """
 
 from __future__ import annotations
@@ -43,12 +38,7 @@ QUICK_QUERIES = 20
 MB = 1_000_000
 """As disks and networks count."""
 
-WHY = {
-    "PKGSTATS_NPM_LIST": "packages that do not exist are measured instead",
-    "PKGSTATS_REFERENCE": "search is not compared with a reference",
-    "PKGSTATS_QUERIES": "search is not compared with a reference",
-}
-"""The environment variables, and what happens without each."""
+LIST_SETTING = "PKGSTATS_NPM_LIST"
 
 
 class SideError(Exception):
@@ -140,17 +130,16 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def source_of(rows: int | None) -> Measure:
     """Where the list comes from; says so where that is not the real one."""
-    path = os.environ.get("PKGSTATS_NPM_LIST")
+    path = os.environ.get(LIST_SETTING)
     if rows is None and path:
         return Measure("listing", FILLING[0].meaning, {"rows": path})
     return Measure("made", "a made-up list into signed feeds", {"rows": rows or MADE_ROWS})
 
 
 def say_what_is_unset() -> None:
-    """Say it plainly: a figure that is missing looks like one that was forgotten."""
-    for name, consequence in WHY.items():
-        if not os.environ.get(name):
-            print(f"{name} is not set: {consequence}", file=sys.stderr)
+    """Say it plainly: figures of a made-up list look like those of the real one."""
+    if not os.environ.get(LIST_SETTING):
+        print(f"{LIST_SETTING} is not set: made-up packages are measured instead", file=sys.stderr)
 
 
 def choose(names: Sequence[str], source: Measure) -> list[Measure]:
