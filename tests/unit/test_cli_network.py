@@ -300,7 +300,7 @@ def test_what_a_running_share_tells(tmp_path: Path) -> None:
             assert share.address.partition(":")[2] in facts["listening"][0]
             assert [one["key"] for one in facts["peers"]] == [peer["key"]]
             assert key not in json.dumps(facts)
-            assert "made by" in run(one, "peers")
+            assert "out/s" in run(one, "peers")
             assert "DHT        1 node" in run(one, "network")
             with started(one, "network", "--live", "--json") as live:
                 assert live.stdout is not None

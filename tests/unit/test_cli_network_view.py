@@ -153,10 +153,10 @@ def test_everything_on_one_screen() -> None:
         "3 nodes known, we are seen as 203.0.113.9:4711",
         "on eth0",
         "1 connected, 2 found",
-        "192.0.2.1:4711  abababab…  us",
+        "→ 192.0.2.1:4711  abababab  yes",
         "1 min 1 s",
         "1.5 MB",
-        "2.0 kB in, 0 bytes out",
+        "2.0 kB    0 B",
     ):
         assert words in text
     assert "[::]" not in text

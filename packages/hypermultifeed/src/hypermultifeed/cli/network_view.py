@@ -189,22 +189,21 @@ def _lan_line(lan: LanFacts | None) -> str:
 
 
 def peers_table(peers: Sequence[PeerFacts]) -> Table:
-    """The connected peers for a person."""
+    """The connected peers for a person; it fits into 80 columns."""
     table = Table(box=None, pad_edge=False)
-    for title in ("address", "key", "made by", "shares"):
+    for title in ("peer", "key", "shares"):
         table.add_column(title, no_wrap=True)
-    for title in ("for", "received", "sent", "per second"):
+    for title in ("for", "in", "out", "in/s", "out/s"):
         table.add_column(title, justify="right", no_wrap=True)
     for peer in peers:
+        numbers = ("bytes_received", "bytes_sent", "received_per_s", "sent_per_s")
         table.add_row(
-            peer["address"] + (" (LAN)" if peer["local"] else ""),
-            f"{peer['key'][:8]}…",
-            "us" if peer["dialled"] else "it",
+            f"{'→' if peer['dialled'] else '←'} {peer['address']}"
+            + (" (LAN)" if peer["local"] else ""),
+            peer["key"][:8],
             "yes" if peer["shares"] else "not yet",
             span(peer["connected_s"]),
-            decimal(peer["bytes_received"]),
-            decimal(peer["bytes_sent"]),
-            f"{rate(peer['received_per_s'])} in, {rate(peer['sent_per_s'])} out",
+            *(short(peer[one]) for one in numbers),  # type: ignore[literal-required]
         )
     return table
 
@@ -214,9 +213,9 @@ def traffic(received: int, sent: int) -> str:
     return f"{decimal(received)} received, {decimal(sent)} sent"
 
 
-def rate(bytes_per_s: float) -> str:
-    """A rate without digits that mean nothing."""
-    return decimal(round(bytes_per_s))
+def short(size: float) -> str:
+    """A number of bytes, or of bytes a second, without digits that mean nothing: ``1.9 kB``."""
+    return decimal(round(size)).replace("bytes", "B").replace("byte", "B")
 
 
 def span(seconds: float) -> str:
