@@ -11,6 +11,7 @@ import pytest
 
 from pkgstats.indexer import Changed, Indexer, Progress, now_ms
 from pkgstats.records import counts
+from pkgstats.records.blocks import encode_block
 from pkgstats.records.codec import names_hash
 from pkgstats.records.model import (
     DayCounts,
@@ -23,6 +24,7 @@ from pkgstats.records.model import (
     Tombstone,
     VersionEvent,
     WeekCounts,
+    WriterCard,
 )
 from pkgstats.view.reading import View
 from pkgstats.view.store import SchemaError, Store
@@ -221,6 +223,26 @@ async def test_progress_is_told_until_nothing_is_behind(alone: Peer) -> None:
     assert (told[-1].kind, told[-1].behind) == ("detail", 0)
     assert (told[-1].records, told[-1].refused) == (7 + 2, 1)
     assert told[-1].records_a_second > 0
+
+
+async def test_what_writers_tell_meanwhile_is_heard_before_more_is_read(
+    alone: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hypermultifeed.entries.BATCH_ENTRIES_MAX", 2)
+    for number in range(6):
+        await alone.say(replace(SNAPSHOT, name=f"x{number}"))
+    second = await alone.multis["meta"].writer("second")
+    await second.append(encode_block([WriterCard(observed_at=NOW, title="", cores={})]))
+    told: list[str] = []
+
+    def tell(progress: Progress) -> None:
+        told.append(progress.kind)
+        if told.count("detail") == 1:
+            alone.indexer.accept(second.key)
+
+    alone.indexer.on_progress = tell
+    await alone.indexer.catch_up()
+    assert told[-4:] == ["detail", "meta", "detail", "detail"]
 
 
 async def test_a_record_from_the_future_is_taken_in_when_its_time_comes(alone: Peer) -> None:

@@ -89,6 +89,15 @@ def test_one_tombstone_hides_two_drop_and_a_later_manifest_revives(
     assert next(told().listing_rows()).state == "here"
 
 
+def test_who_saw_it_at_the_time_it_was_gone_saw_nothing_newer(
+    told: Callable[[], View], world: World
+) -> None:
+    world.say("a", SNAPSHOT, tomb("a", SNAPSHOT.observed_at))
+    facts = told().package("a")
+    assert facts is not None
+    assert facts.state == "hidden"
+
+
 def test_packages_of_a_scope_and_of_a_maintainer(told: Callable[[], View], world: World) -> None:
     world.say("a", ROWS)
     world.say("a", replace(SNAPSHOT, maintainers=("ada",)))

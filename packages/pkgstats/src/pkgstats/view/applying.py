@@ -208,7 +208,7 @@ class Applier:
             remove = "delete from waiting where core = ? and ref = ?"
             self._database.execute(remove, (core.id, ref))
         for number in sorted(blocks):
-            self._again(core.id, number, lambda record: _waits_for(record, refs, self._now))
+            self._again(core.id, number, partial(_waits_for, refs))
         if blocks:
             self._drop_held()
 
@@ -235,10 +235,5 @@ def _is_beyond(core: Core, block: int) -> bool:
     return core.until is not None and block >= core.until
 
 
-def _waits_for(record: Known, refs: set[bytes], now: int) -> bool:
-    """Whether it is a count for one of these names blocks, and does not wait for its time too."""
-    return (
-        isinstance(record, DayCounts)
-        and record.names_ref in refs
-        and not merge.is_early(record, now)
-    )
+def _waits_for(refs: set[bytes], record: Known) -> bool:
+    return isinstance(record, DayCounts) and record.names_ref in refs
