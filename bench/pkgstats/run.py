@@ -5,7 +5,7 @@
     python run.py bench pkgstats [--rounds 3] [--only NAME ...] [--quick] [--json FILE]
     python run.py bench pkgstats --scale 1400000 3500000     # packages that do not exist
 
-PKGSTATS_NPM_LIST names the list, which cannot be in the repository: tab-separated, with a head line;
+PKGSTATS_NPM_LIST names the list, which is not in the repository: tab-separated, with a head line;
 name, version, downloads a month, summary. Without it a list is made (``tools/corpus.py``). Each
 figure comes from a fresh process; the table gives medians.
 """
