@@ -147,7 +147,8 @@ class Session:
         """Names that begin so."""
         ready = self._ready.result()
         asked = ready.node.search.suggest(text, COMPLETIONS)
-        return [one.name for one in wait_for(asyncio.run_coroutine_threadsafe(asked, ready.loop))]
+        found = wait_for(asyncio.run_coroutine_threadsafe(asked, ready.loop))
+        return [one.name for one in found]
 
     def look_up(self, name: str) -> bool:
         """Show a package; whether it is known."""
@@ -313,7 +314,7 @@ def complete_names(running: Session) -> None:
 
         def complete(text: str, state: int) -> str | None:
             if state == 0:
-                found[:] = running.suggest(text)
+                found[:] = [name for name in running.suggest(text) if name.startswith(text)]
             return found[state] if state < len(found) else None
 
         readline.set_completer(complete)

@@ -179,7 +179,8 @@ def show_members(members: Sequence[Member]) -> None:
     """Members as a table."""
     columns = [("writer", "fold"), ("role", "left"), ("what counts", "left")]
     rows = [(one.key.hex(), one.role, counted(one)) for one in members]
-    console().print(table(columns, rows))
+    out = console()
+    out.print(table(columns, rows, out=out))
 
 
 def counted(member: Member) -> str:

@@ -20,9 +20,18 @@ from rich.text import Text
 from pkgstats.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 BARS: Final = "▁▂▃▄▅▆▇█"
+
+ROOMY: Final = 100
+"""Columns of a terminal from which on less important ones are shown too."""
+
+KEPT: Final = 28
+"""Characters of a cell that are not cut off for others to have room."""
+
+FOLD_MIN: Final = 20
+"""Characters of a line where a text takes several."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -47,25 +56,36 @@ def cell(text: object, style: str = "") -> Text:
     return Text(clean(str(text)), style=style)
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Text | str]]) -> Table:
+def table(
+    columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Text | str]], *, out: Console
+) -> Table:
     """A table without lines around it.
 
     Args:
-        columns: titles, and how to align: ``left`` or ``right``; ``fold`` may take several lines,
-            ``cut`` is cut where there is no room.
+        columns: titles, and what they are: ``left`` or ``right``, aligned so and never cut as long
+            as that leaves room; ``more``, as ``left``, but left out where there is little room;
+            ``fold`` may take several lines; ``cut`` is cut where there is no room.
         rows: of cells.
+        out: where it will be shown.
     """
+    shown = [
+        number for number, (_, kind) in enumerate(columns) if kind != "more" or out.width >= ROOMY
+    ]
+    cells = [[cell(one) if isinstance(one, str) else one for one in row] for row in rows]
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title, kind in columns:
+    for number in shown:
+        title, kind = columns[number]
+        longest = max((len(row[number]) for row in cells), default=0)
         made.add_column(
             title,
             justify="right" if kind == "right" else "left",
             no_wrap=kind != "fold",
             overflow="fold" if kind == "fold" else "ellipsis",
             ratio=1 if kind == "cut" else None,
+            min_width=FOLD_MIN if kind == "fold" else None if kind == "cut" else min(longest, KEPT),
         )
-    for row in rows:
-        made.add_row(*(cell(one) if isinstance(one, str) else one for one in row))
+    for row in cells:
+        made.add_row(*(row[number] for number in shown))
     return made
 
 

@@ -36,6 +36,7 @@ VERSIONS_SHOWN: Final = 8
 DEPENDENTS_SHOWN: Final = 8
 WEEKS_SHOWN: Final = 52
 USER_SHOWN: Final = 50
+BAR: Final = 12
 
 WEEK: Final = 7
 
@@ -87,7 +88,8 @@ def user(folder: Path, name: str, as_json: bool) -> None:
         show_json({"name": bare, "scope": scope, "maintainer": maintained})
     for title, rows in (("in the scope @", scope), ("maintained by ~", maintained)):
         if rows and not as_json:
-            click.echo(f"{number(len(rows))} packages {title}{clean(bare)}")
+            some = "1 package" if len(rows) == 1 else f"{number(len(rows))} packages"
+            click.echo(f"{some} {title}{clean(bare)}")
             show_rows(rows)
     if not (scope or maintained):
         if not as_json:
@@ -118,7 +120,7 @@ def show_package(view: View, facts: PackageFacts) -> None:
         out.print(cell(facts.summary))
     if facts.state != "here":
         out.print(Text(f"{facts.state}: it is said to be gone", style="red"))
-    lines = table([("", "left"), ("", "fold")], lines_of(facts, view))
+    lines = table([("", "left"), ("", "fold")], list(lines_of(facts, view)), out=out)
     lines.show_header = False
     out.print(lines)
     show_versions(view, facts.name)
@@ -171,7 +173,8 @@ def show_versions(view: View, name: str) -> None:
         )
         for one in reversed(versions)
     ]
-    console().print(table(columns, rows))
+    out = console()
+    out.print(table(columns, rows, out=out))
 
 
 def show_compared(view: View, packages: Sequence[PackageFacts]) -> None:
@@ -183,14 +186,14 @@ def show_compared(view: View, packages: Sequence[PackageFacts]) -> None:
         ("a month", "right"),
         ("", "left"),
         ("licence", "left"),
-        ("depends on", "right"),
-        ("modified", "left"),
-        ("a week", "left"),
+        ("modified", "more"),
+        ("needs", "more"),
+        ("a week", "cut"),
     ]
     rows = []
     for facts in packages:
         told = facts.snapshot
-        bar = "█" * round(20 * (facts.downloads or 0) / high) if high else ""
+        bar = "█" * round(BAR * (facts.downloads or 0) / high) if high else ""
         rows.append(
             (
                 facts.name,
@@ -198,19 +201,21 @@ def show_compared(view: View, packages: Sequence[PackageFacts]) -> None:
                 number(facts.downloads),
                 bar or "▏",
                 told.licence if told else "-",
-                number(len(told.dependencies or ())) if told else "-",
                 day_of(told.modified) if told and told.modified else "-",
+                number(len(told.dependencies or ())) if told else "-",
                 sparkline([count for _, count in weeks_of(view.days(facts.name))]),
             )
         )
-    console().print(table(columns, rows))
+    out = console()
+    out.print(table(columns, rows, out=out))
 
 
 def show_rows(rows: Sequence[ListingRow]) -> None:
     """Packages as a list."""
     columns = [("package", "left"), ("version", "left"), ("a month", "right"), ("", "cut")]
     shown = [(one.name, one.version, number(one.downloads), one.summary) for one in rows]
-    console().print(table(columns, shown[:USER_SHOWN]))
+    out = console()
+    out.print(table(columns, shown[:USER_SHOWN], out=out))
     if len(rows) > USER_SHOWN:
         click.echo(f"… and {number(len(rows) - USER_SHOWN)} more; --json has all", err=True)
 

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import sqlite3
+import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -84,7 +85,8 @@ class CodedGroup(click.Group):
             click.echo(f"Error: {describe(error)}", err=True)
             ctx.exit(exit_code_of(error))
         except KeyboardInterrupt:
-            click.echo("interrupted; the next run goes on from here", err=True)
+            start = "\n" if sys.stderr.isatty() else ""
+            click.echo(f"{start}interrupted; the next run goes on from here", err=True)
             ctx.exit(130)
 
 

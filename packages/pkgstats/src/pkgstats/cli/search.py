@@ -84,13 +84,16 @@ def show_results(found: SearchResult, *, explain: bool = False) -> None:
         out.print(cell(note, "dim"))
     if found.hits:
         columns = [("package", "left"), ("version", "left"), ("a month", "right"), ("", "cut")]
-        made = table(columns, [])
-        for hit in found.hits:
-            style = "bold" if hit is found.exact else ""
-            name, version, summary = (cell(one) for one in (hit.name, hit.version, hit.summary))
-            name.stylize(style)
-            made.add_row(name, version, number(hit.downloads), summary)
-        out.print(made)
+        rows = [
+            (
+                cell(hit.name, "bold" if hit is found.exact else ""),
+                hit.version,
+                number(hit.downloads),
+                hit.summary,
+            )
+            for hit in found.hits
+        ]
+        out.print(table(columns, rows, out=out))
     more = "more than " if found.more else ""
     out.print(cell(f"{more}{number(found.total)} found", "dim"))
     if found.did_you_mean:

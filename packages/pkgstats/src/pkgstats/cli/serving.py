@@ -41,7 +41,7 @@ pages_options = (
         "--pages-host",
         default="127.0.0.1",
         show_default=True,
-        help="Address of the pages; any other than this makes them public.",
+        help="Address of the pages; with any other, others can read them too.",
     ),
     click.option(
         "--pages-port",
@@ -241,7 +241,8 @@ def peers(folder: Path, as_json: bool) -> None:
         for peer in report["peers"]
     ]
     if rows:
-        console().print(table(columns, rows))
+        out = console()
+        out.print(table(columns, rows, out=out))
     else:
         listens = ", ".join(written((host, port)) for host, port in report["addresses"])
         console().print(cell(f"nobody yet; this peer is reached at {listens}"))

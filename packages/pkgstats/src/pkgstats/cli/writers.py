@@ -11,6 +11,8 @@ from hypermultifeed import StorageLockedError
 from pkgstats.cli.folder import opened, prepared_group
 from pkgstats.cli.options import data_option, json_option
 from pkgstats.cli.output import (
+    ROOMY,
+    cell,
     clean,
     console,
     day_of,
@@ -85,30 +87,33 @@ async def said_in_feeds(folder: Path, group: Group, name: str, day: int | None) 
 
 def show_said(said: Sequence[Said]) -> None:
     """Words as a table, those about one thing below each other."""
+    out = console()
+    when = moment if out.width >= ROOMY else day_of
     columns = [
         ("about", "left"),
         ("said", "fold"),
         ("verdict", "left"),
         ("by", "left"),
         ("seen", "left"),
-        ("source", "left"),
-        ("block", "right"),
+        ("source", "more"),
+        ("block", "more"),
     ]
-    made = table(columns, [])
-    for one in said:
-        made.add_row(
-            *(
-                clean(f"{one.about} {one.key}"),
-                clean(one.value),
-                clean(one.verdict),
+    rows = [
+        [
+            cell(text, STYLES.get(one.verdict, ""))
+            for text in (
+                f"{one.about} {one.key}",
+                one.value,
+                one.verdict,
                 short(one.writer),
-                moment(one.observed_at),
-                clean(one.source),
+                when(one.observed_at),
+                one.source,
                 number(one.block),
-            ),
-            style=STYLES.get(one.verdict, ""),
-        )
-    console().print(made, markup=False)
+            )
+        ]
+        for one in said
+    ]
+    out.print(table(columns, rows, out=out))
 
 
 def moment(ms: int) -> str:
@@ -132,11 +137,12 @@ def writers(folder: Path, as_json: bool) -> None:
         ("role", "left"),
         ("records", "right"),
         ("refused", "right"),
-        ("checked", "right"),
-        ("wrong", "right"),
-        ("last sign of life", "left"),
+        ("checked", "more"),
+        ("wrong", "more"),
+        ("heard of", "left"),
     ]
-    console().print(table(columns, [row_of(one) for one in found]))
+    out = console()
+    out.print(table(columns, [row_of(one) for one in found], out=out))
     click.echo("`--json` has the whole keys", err=True)
 
 
