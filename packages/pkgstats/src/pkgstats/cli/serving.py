@@ -101,8 +101,8 @@ async def serve_until_ended(
         if writes:
             await node.write(title)
         async with serving_pages(node, listener) as address:
-            tell(node, address, as_json)
             with ended_by_signal() as ended:
+                tell(node, address, as_json)
                 await watch(node, ended, shown=sys.stderr.isatty() and not as_json)
 
 
