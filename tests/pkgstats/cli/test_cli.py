@@ -123,8 +123,8 @@ def test_compare_shows_those_that_are_known_and_says_which_are_not(filled: Path)
 
 def test_a_user_and_a_scope_of_one_name_are_both_shown(filled: Path) -> None:
     shown = invoke(filled, "user", "@types").stdout
-    assert "1 packages in the scope @types" in shown
-    assert "1 packages maintained by ~types" in shown
+    assert "1 package in the scope @types" in shown
+    assert "1 package maintained by ~types" in shown
     told = answer(filled, "user", "~ada")
     assert (told["name"], told["scope"]) == ("ada", [])
     assert [one["name"] for one in told["maintainer"]] == ["left-pad"]

@@ -63,13 +63,15 @@ def table(
 
     Args:
         columns: titles, and what they are: ``left`` or ``right``, aligned so and never cut as long
-            as that leaves room; ``more``, as ``left``, but left out where there is little room;
-            ``fold`` may take several lines; ``cut`` is cut where there is no room.
+            as that leaves room; with ``more`` before it, left out where there is little; ``fold``
+            may take several lines; ``cut`` is cut where there is no room.
         rows: of cells.
         out: where it will be shown.
     """
     shown = [
-        number for number, (_, kind) in enumerate(columns) if kind != "more" or out.width >= ROOMY
+        number
+        for number, (_, kind) in enumerate(columns)
+        if "more" not in kind or out.width >= ROOMY
     ]
     cells = [[cell(one) if isinstance(one, str) else one for one in row] for row in rows]
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -78,7 +80,7 @@ def table(
         longest = max((len(row[number]) for row in cells), default=0)
         made.add_column(
             title,
-            justify="right" if kind == "right" else "left",
+            justify="right" if "right" in kind else "left",
             no_wrap=kind != "fold",
             overflow="fold" if kind == "fold" else "ellipsis",
             ratio=1 if kind == "cut" else None,

@@ -186,8 +186,8 @@ def show_compared(view: View, packages: Sequence[PackageFacts]) -> None:
         ("a month", "right"),
         ("", "left"),
         ("licence", "left"),
-        ("modified", "more"),
-        ("needs", "more"),
+        ("modified", "more left"),
+        ("needs", "more right"),
         ("a week", "cut"),
     ]
     rows = []

@@ -95,8 +95,8 @@ def show_said(said: Sequence[Said]) -> None:
         ("verdict", "left"),
         ("by", "left"),
         ("seen", "left"),
-        ("source", "more"),
-        ("block", "more"),
+        ("source", "more left"),
+        ("block", "more right"),
     ]
     rows = [
         [
@@ -137,8 +137,8 @@ def writers(folder: Path, as_json: bool) -> None:
         ("role", "left"),
         ("records", "right"),
         ("refused", "right"),
-        ("checked", "more"),
-        ("wrong", "more"),
+        ("checked", "more right"),
+        ("wrong", "more right"),
         ("heard of", "left"),
     ]
     out = console()
