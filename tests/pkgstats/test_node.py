@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -128,3 +129,35 @@ async def test_errors_of_the_block_come_out_as_they_are_and_so_do_those_in_the_b
 
     with pytest.raises(OSError, match="full"):
         await wait_in_vain()
+
+
+async def test_readers_see_the_same_whatever_came_first_and_who_is_left(tmp_path: Path) -> None:
+    (tmp_path / "owner").mkdir()
+    group = Group.create(tmp_path / "owner")
+    member = Group(group.key)
+    async with AsyncExitStack() as writing:
+        one = await writing.enter_async_context(node(tmp_path / "one", member))
+        two = await writing.enter_async_context(node(tmp_path / "two", member))
+        owner = await writing.enter_async_context(node(tmp_path / "owner", group, one, two))
+        async with node(tmp_path / "first", member, one) as first:  # sees one before two
+            await owner.admit(await fill(one, "one", rows("a", 300), now=2))
+            await until(first, lambda: packages(first) == 300)
+        await owner.admit(await fill(two, "two", [*rows("b", 200), *rows("a", 100, 100)], now=3))
+        async with (
+            node(tmp_path / "first", member, owner) as first,
+            node(tmp_path / "second", member, two, owner) as second,
+        ):
+            for reader in (first, second):
+                await until(reader, lambda reader=reader: packages(reader) == 500)  # type: ignore[misc]
+        wanted = view_hash(owner)
+    async with (
+        node(tmp_path / "first", member) as first,  # all writers have gone
+        node(tmp_path / "third", member, first) as third,
+    ):
+        await until(third, lambda: packages(third) == 500)
+        await third.rebuild()
+        assert {view_hash(each) for each in (first, third)} == {wanted}
+        found = await third.search.search("a-5")
+        assert found.exact is not None
+        assert found.exact.downloads == 95  # as the second writer saw it last
+    assert view_hash(node(tmp_path / "second", member, alone=True)) == wanted
