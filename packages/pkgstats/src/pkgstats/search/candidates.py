@@ -35,15 +35,21 @@ NEAR_MAX: Final = 120
 """Rows whose names may be a typo away."""
 
 FEW: Final = 30
+"""With fewer texts that have all words, one of them may be misspelt."""
+
+VERY_FEW: Final = 12
 """With fewer candidates, fewer words have to match."""
 
 CONTENT_MAX: Final = 8
 """Words of a query, the rarest ones, that must all match."""
 
-CORRECTED_MAX: Final = 3
+CORRECTED_MAX: Final = 2
 """Words of a query that are corrected; each takes a millisecond."""
 
-RARE: Final = 20
+LEFT_OUT_MAX: Final = 4
+"""Words of a query, the rarest ones, that may be left out, one at a time."""
+
+RARE: Final = 4
 """A word in fewer packages may be misspelt."""
 
 PREFIX_STEMS_MAX: Final = 12
@@ -106,14 +112,16 @@ class Candidates:
             narrowing: what the lists of texts are narrowed to; the others are not.
             first: the rank from which they begin.
         """
-        found = set(self._by_name(wanted))
+        named = self._named(wanted)
+        started = self.starting_with(wanted.squashed, NAMES_MAX)
         texts = self._by_text(wanted, narrowing, first)
-        if len(texts) < FEW and self._correct(wanted):
-            texts += self._by_text(wanted, narrowing, first)
-        found.update(texts)
-        if len(found) < FEW:
+        misspelt = len(texts) < FEW and not named and not started
+        corrected = self._by_corrected(wanted, narrowing, first) if misspelt else []
+        found = {*named, *started, *texts, *corrected, *self._all_in_name(wanted)}
+        if len(found) < VERY_FEW and not named and not corrected:
             found.update(self._by_fewer_words(wanted, narrowing, first))
-        found.update(self._near(wanted.squashed))
+        if misspelt:
+            found.update(self._near(wanted.squashed))
         self.more = len(texts) >= TEXTS_MAX
         return found
 
@@ -128,20 +136,27 @@ class Candidates:
 
     def starting_with(self, squashed: str, limit: int) -> list[int]:
         """Packages with a name, or words side by side in it, that starts so; most used first."""
-        return self._ids(_NAMES, f'joined:"{squashed}"*', limit) if squashed else []
+        find = f'joined:"{squashed}"*'
+        return self._ids(_NAMES, find, limit) if len(squashed) > 1 else []
 
-    def _by_name(self, wanted: Wanted) -> list[int]:
-        squashed = wanted.squashed
+    def _named(self, wanted: Wanted) -> list[int]:
+        """Packages that have the name, signs and scope aside."""
         found = self.exact(wanted.typed)
-        if squashed:
+        if squashed := wanted.squashed:
             found += self._ids("select id from search_doc where squash = ? limit 20", squashed)
             bare = "select id from search_doc where bare = ? and bare <> '' order by id limit 20"
             found += self._ids(bare, squashed)
-        if len(squashed) > 1:
-            found += self.starting_with(squashed, NAMES_MAX)
-        if wanted.terms:
-            found += self._ids(_NAMES, _all_in_name(wanted.terms), NAMES_MAX)
         return found
+
+    def _all_in_name(self, wanted: Wanted) -> list[int]:
+        """Packages whose names have all words, the last one perhaps unfinished."""
+        parts = [f'("{term.word}" OR "{term.stem}")' for term in wanted.terms[:CONTENT_MAX]]
+        if not parts:
+            return []
+        if 1 < len(parts) == len(wanted.terms) and len(wanted.terms[-1].word) > 1:
+            last = wanted.terms[-1]
+            parts[-1] = f'("{last.word}"* OR "{last.stem}")'
+        return self._ids(_NAMES, f"names: ({' AND '.join(parts)})", NAMES_MAX)
 
     def _by_text(self, wanted: Wanted, narrowing: Narrowing, first: int) -> list[int]:
         """Packages with all words, as they are typed and in other words."""
@@ -159,10 +174,10 @@ class Candidates:
         """Packages with all words but one; if that is not enough, with any."""
         parts = [_others(term, _any([term.stem])) for term in self._content(wanted)]
         found: list[int] = []
-        for left_out in range(len(parts) if len(parts) > 2 else 0):
+        for left_out in range(min(len(parts), LEFT_OUT_MAX) if len(parts) > 2 else 0):
             fewer = [part for place, part in enumerate(parts) if place != left_out]
             found += self._texts(fewer, narrowing, first, WIDER_MAX)
-        if len(found) < FEW and parts:
+        if len(found) < VERY_FEW and parts:
             found += self._texts([f"({' OR '.join(parts)})"], narrowing, first, TEXTS_MAX)
         return found
 
@@ -184,15 +199,17 @@ class Candidates:
         arguments = (word, word + "\U0010ffff", PREFIX_RANGE_MAX, PREFIX_STEMS_MAX)
         return [found for (found,) in self._database.execute(_COMPLETIONS, arguments)]
 
-    def _correct(self, wanted: Wanted) -> bool:
-        """Give rare words of the query the words that they may be misspelt for."""
+    def _by_corrected(self, wanted: Wanted, narrowing: Narrowing, first: int) -> list[int]:
+        """Packages with all words, after rare ones got words that they may be misspelt for."""
         rare = [one for one in wanted.terms if one.packages < RARE and len(one.word) >= SHORTEST]
         rare.sort(key=lambda term: term.packages)
         for term in rare[:CORRECTED_MAX]:
-            if not term.corrected:
-                near = self._vocabulary().corrections(term.word)
-                term.corrected = tuple(one.word for one in near)
-        return any(term.corrected for term in rare)
+            near = self._vocabulary().corrections(term.word)
+            term.corrected = tuple(one.word for one in near)
+        if not any(term.corrected for term in rare):
+            return []
+        parts = [_others(term, _any([term.stem])) for term in self._content(wanted)]
+        return self._texts(parts, narrowing, first, WIDER_MAX)
 
     def _near(self, squashed: str) -> list[int]:
         """Packages whose whole names may be a typo away, the most used ones."""
@@ -220,15 +237,7 @@ def _any(found: Sequence[str]) -> str:
 def _others(term: Term, exact: str) -> str:
     """FTS5: the word, or another one for it."""
     others = [exact, *(_quoted(stem(word)) for word in term.corrected)]
-    for phrase in (*term.same, *term.related):
+    for phrase in term.same:
         parts = " AND ".join(map(_quoted, phrase))
         others.append(f"({parts})" if len(phrase) > 1 else parts)
     return exact if len(others) == 1 else f"({' OR '.join(others)})"
-
-
-def _all_in_name(terms: Sequence[Term]) -> str:
-    """FTS5: all words in the name, the last one perhaps unfinished."""
-    parts = [f'("{term.word}" OR "{term.stem}")' for term in terms[:CONTENT_MAX]]
-    if terms and len(terms) <= CONTENT_MAX and len(terms[-1].word) > 1:
-        parts[-1] = f'("{terms[-1].word}"* OR "{terms[-1].stem}")'
-    return " AND ".join(parts)

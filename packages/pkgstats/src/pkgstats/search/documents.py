@@ -36,13 +36,8 @@ MARKS: Final = ("deprecated", "esm", "hidden", "scoped", "types", "unstable")
 
 DEPRECATED: Final = 1
 TYPINGS: Final = 2
-PLATFORM: Final = 4
-"""Bits of a row's ``kind``: given up; types of another package; a build for one platform."""
+"""Bits of a row's ``kind``: given up; types of another package."""
 
-_PLATFORM: Final = re.compile(
-    r"(?:^|[-/.])(?:linux|darwin|win32|windows|freebsd|android|sunos|openbsd|netbsd|wasm32)-"
-    r"(?:x64|arm|ia32|x86|ppc|s390|riscv|mips|loong|universal|wasi|aarch)"
-)
 _GIVEN_UP: Final = re.compile(r"deprecat|no longer|unmaintained|obsolete|has been renamed")
 
 
@@ -134,8 +129,7 @@ def _kind(row: ListingRow, manifest: Details | None) -> int:
     """The bits that ranking looks at."""
     given_up = bool(manifest and manifest.deprecated) or _GIVEN_UP.search(row.summary.lower())
     kind = DEPRECATED if given_up else 0
-    kind |= TYPINGS if row.name.startswith("@types/") else 0
-    return kind | (PLATFORM if _PLATFORM.search(row.name) else 0)
+    return kind | (TYPINGS if row.name.startswith("@types/") else 0)
 
 
 def _tags(row: ListingRow, manifest: Details | None) -> list[str]:

@@ -43,6 +43,8 @@ SUGGESTED_FROM_MAX: Final = 60
 """Names out of which suggestions are chosen."""
 
 _ROWS: Final = "select * from search_doc where id in ({})"
+_RANKED: Final = """select id, name, squash, bare, downloads, kind, names, stems, words, '',
+    modified, version, summary from search_doc where id in ({})"""
 _SCAN: Final = "select * from search_doc where id between ? and ? order by id limit ?"
 _DOWNLOADS: Final = "select downloads from search_doc where id >= ? order by id limit 1"
 
@@ -120,9 +122,9 @@ class Searcher:
     def _wanted(self, text: str) -> Wanted:
         return wanted(text, self._candidates.packages_with, self._candidates.total)
 
-    def _rows(self, rows: Iterable[int]) -> Iterator[Document]:
+    def _rows(self, rows: Iterable[int], columns: str = _ROWS) -> Iterator[Document]:
         numbers = ",".join(map(str, rows))
-        return map(Document._make, self._database.execute(_ROWS.format(numbers)))
+        return map(Document._make, self._database.execute(columns.format(numbers)))
 
     def _readings(self, query: Query, now_ms: int) -> tuple[Query, tuple[Reading, ...]]:
         """How ``@USER`` can be read; where there is no such user it is the start of a name."""
@@ -162,9 +164,12 @@ class Searcher:
         return _of_name(name, filter(narrowing.allows, rows))
 
     def _ranked(self, asked: Wanted, narrowing: Narrowing) -> Found:
-        rows = self._rows(self._candidates.find(asked, narrowing, self._first(narrowing)))
+        numbers = self._candidates.find(asked, narrowing, self._first(narrowing))
         ranker = Ranker(asked)
-        ranked = _ranked(ranker, filter(narrowing.allows, rows) if narrowing else rows)
+        if narrowing:
+            ranked = _ranked(ranker, filter(narrowing.allows, self._rows(numbers)))
+        else:
+            ranked = _ranked(ranker, self._rows(numbers, _RANKED))  # tags are long
         exact = _of_name(asked.text, [one for one in ranked if one.name.lower() == asked.typed])
         others = [one for one in ranked if one is not exact]
         more = self._candidates.more

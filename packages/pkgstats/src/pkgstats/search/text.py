@@ -45,7 +45,7 @@ _ENDINGS: Final = (
     ("izing", 3), ("izers", 3), ("izer", 3), ("ized", 3), ("izes", 3), ("ize", 3),
     ("ating", 4), ("ated", 4), ("ates", 4), ("ate", 4),
     ("ings", 3), ("ing", 3), ("ions", 3), ("ion", 3), ("tors", 3), ("tor", 3),
-    ("sors", 4), ("sor", 4), ("ers", 3), ("er", 3), ("ed", 3), ("able", 4), ("ably", 4),
+    ("sors", 4), ("sor", 4), ("ers", 3), ("er", 3), ("ed", 3),
     ("ments", 4), ("ment", 4), ("ly", 4),
 )  # fmt: skip
 """Endings with the fewest letters that must remain, longest first within a family."""
