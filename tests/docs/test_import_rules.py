@@ -78,7 +78,10 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "crawler": frozenset(
         {"listing", "merge", "records", "sources", "stats", "trust", "view", "writer"}
     ),
-    "node": frozenset({"group", "indexer", "records", "search", "trust", "view", "writer"}),
+    "growth": frozenset({"stats", "view"}),
+    "node": frozenset(
+        {"group", "growth", "indexer", "records", "search", "trust", "view", "writer"}
+    ),
     "web": frozenset({"group", "node", "plain", "records", "search", "stats", "view"}),
 }
 """The application's layers, from the inside out. `cli` and what only it uses may import all."""

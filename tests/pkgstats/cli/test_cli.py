@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -297,3 +298,26 @@ def test_weeks_are_whole_and_end_with_the_last_day() -> None:
     days = [DayFacts(day, 1, 1, b"", disputed=False) for day in range(100, 118)]
     assert weeks_of(days) == [("1970-04-21", 7), ("1970-04-28", 7)]
     assert weeks_of([]) == []
+
+
+def test_no_query_leaves_this_machine(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+
+    def note(*arguments: object, **_: object) -> None:
+        calls.append(arguments)
+        raise OSError("no network")
+
+    for name in ("connect", "connect_ex", "sendto", "bind"):
+        monkeypatch.setattr(socket.socket, name, note)
+    monkeypatch.setattr(socket, "getaddrinfo", note)
+    for words in (
+        ("search", "left-pad", "license:wtfpl"),
+        ("search", "pad", "sort:growth"),
+        ("show", "left-pad"),
+        ("why", "left-pad"),
+        ("compare", "left-pad", "react"),
+        ("user", "types"),
+        ("writers",),
+    ):
+        invoke(filled, *words)
+    assert calls == []

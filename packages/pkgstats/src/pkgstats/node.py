@@ -23,6 +23,7 @@ from hypermultifeed import DEFAULT_BOOTSTRAP, Corestore, Hypercore, Multifeed, N
 from pkgstats import group as groups
 from pkgstats import trust
 from pkgstats.group import Acceptance, Group, GroupError, root_key
+from pkgstats.growth import ratios
 from pkgstats.indexer import Indexer, now_ms
 from pkgstats.records.blocks import encode_block
 from pkgstats.records.model import CORES, GroupList
@@ -45,6 +46,8 @@ NOT_OWNER: Final = (
     "only the group's owner can change its list: in the folder where `pkgstats group create` made"
     " the group"
 )
+
+DAY_MS: Final = 86_400_000
 
 ASK_AGAIN_S: Final = 0.25
 """When trust has grown, what peers were refused is looked at again at once, and once more so much
@@ -396,4 +399,8 @@ def search_in(folder: Path) -> Search:
         with View.open(folder / VIEW_FILE) as view, view.state():
             yield view
 
-    return Search(folder / SEARCH_FOLDER, facts)
+    def growth(names: Sequence[str]) -> dict[str, float]:
+        with facts() as view:
+            return ratios(view, names, now_ms() // DAY_MS)
+
+    return Search(folder / SEARCH_FOLDER, facts, growth=growth)

@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from pkgstats.cli.folder import opened
-from pkgstats.cli.options import data_option, json_option
+from pkgstats.cli.options import data_option, json_option, parsed_day
 from pkgstats.cli.output import (
     cell,
     clean,
@@ -22,6 +22,9 @@ from pkgstats.cli.output import (
     table,
 )
 from pkgstats.cli.running import FoundNothing
+from pkgstats.growth import growth_of
+from pkgstats.indexer import now_ms
+from pkgstats.node import DAY_MS
 from pkgstats.plain import everything
 from pkgstats.records.names import NAME_BYTES_MAX
 
@@ -43,11 +46,18 @@ WEEK: Final = 7
 
 @click.command()
 @click.argument("name")
+@click.option(
+    "--at",
+    "day",
+    metavar="DATE",
+    callback=parsed_day,
+    help="Show what was known at the end of that day (UTC), like 2026-01-31.",
+)
 @data_option
 @json_option
-def show(folder: Path, name: str, as_json: bool) -> None:
+def show(folder: Path, name: str, day: int | None, as_json: bool) -> None:
     """Show all that is known of a package."""
-    with opened(folder) as here:
+    with opened(folder, day) as here:
         facts = here.view.package(name)
         if facts is None:
             raise not_known(here.suggest(name), name, as_json)
@@ -133,6 +143,7 @@ def lines_of(facts: PackageFacts, view: View) -> Iterator[tuple[str, str]]:
     if weekly:
         counts = [count for _, count in weekly]
         yield "a week", f"{sparkline(counts)}  {number(counts[-1])} up to {weekly[-1][0]}"
+        yield "growth", growth_text(view, facts.name)
     told = facts.snapshot
     if told is not None:
         for title, value in (
@@ -155,6 +166,16 @@ def lines_of(facts: PackageFacts, view: View) -> Iterator[tuple[str, str]]:
     tellers = dict.fromkeys(key for key in (facts.told_by, facts.listed_by) if key)
     yield "told by", ", ".join(f"{titles.get(key, '-')} ({short(key)})" for key in tellers)
     yield "seen", day_of(facts.observed_at)
+
+
+def growth_text(view: View, name: str) -> str:
+    """The last 30 days against those before, and what was left out of them."""
+    grown = growth_of(view, [name], now_ms() // DAY_MS).get(name)
+    if grown is None or grown.ratio is None:
+        return "not known: too few days were told"
+    outages = grown.now.outages + grown.before.outages
+    without = f"; without {outages} days on which nobody was counted" if outages else ""
+    return f"{grown.ratio - 1:+.1%} against the 30 days before{without}"
 
 
 def show_versions(view: View, name: str) -> None:

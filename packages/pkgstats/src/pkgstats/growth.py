@@ -1,0 +1,56 @@
+"""How much more packages are used than before, by the days that the view has of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pkgstats.stats import MONTH, growth, outages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pkgstats.stats import Growth
+    from pkgstats.view.reading import View
+
+LOOKED_BACK: Final = 3 * MONTH
+"""Days back from the last one that are read: two periods, and room for what is counted late."""
+
+COMPARED: Final = 100
+"""Packages, the most used ones, by which it is told on which days nothing was counted at all."""
+
+
+def growth_of(view: View, names: Sequence[str], today: int) -> dict[str, Growth]:
+    """The last 30 days that were told of these packages, against the 30 before.
+
+    Args:
+        view: where the days are.
+        names: of the packages; those of which no days were told are left out.
+        today: days since 1970, UTC.
+    """
+    told = {name: days for name in names if (days := _days(view, name, today))}
+    if not told:
+        return {}
+    last = max(max(days) for days in told.values())
+    outages = outages_of(told.values()) or outages_in(view, today)
+    return {name: growth(days, MONTH, last + 1, outages) for name, days in told.items()}
+
+
+def ratios(view: View, names: Sequence[str], today: int) -> dict[str, float]:
+    """As `growth_of`, the ratios alone, where there is one; 1.1: a tenth more."""
+    found = growth_of(view, names, today)
+    return {name: one.ratio for name, one in found.items() if one.ratio is not None}
+
+
+def outages_in(view: View, today: int) -> set[int]:
+    """Days on which a registry counted nothing, by the packages that are used most."""
+    rows = view.listing_rows()
+    names = (row.name for row, _ in zip(rows, range(COMPARED), strict=False))
+    return outages_of(_told(view, names, today))
+
+
+def _told(view: View, names: Iterable[str], today: int) -> list[dict[int, int]]:
+    return [days for name in names if (days := _days(view, name, today))]
+
+
+def _days(view: View, name: str, today: int) -> dict[int, int]:
+    return {one.day: one.count for one in view.days(name, today - LOOKED_BACK, today + 1)}
