@@ -88,6 +88,7 @@ class Indexer:
         own: Collection[bytes] = (),
         clock: Callable[[], int] = now_ms,
         pause_s: float = RESET_PAUSE_S,
+        horizon: int | None = None,
     ) -> None:
         """Prepare for one group.
 
@@ -98,6 +99,7 @@ class Indexer:
             own: keys of my own writers' ``meta`` feeds.
             clock: the time in ms since 1970, UTC.
             pause_s: see `RESET_PAUSE_S`.
+            horizon: make the view of facts observed up to then, ms; not to be rebuilt. None: all.
         """
         self._path = Path(path)
         self._group = group
@@ -105,6 +107,7 @@ class Indexer:
         self._own = set(own)
         self._clock = clock
         self._pause_s = pause_s
+        self._horizon = horizon
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pkgstats-view")
         self._store: Store
         self._busy = asyncio.Lock()
@@ -125,7 +128,7 @@ class Indexer:
             SchemaError: it is of another version or group; delete it, and it is made anew.
         """
         try:
-            self._store = await self._do(Store.open, self._path, self._group)
+            self._store = await self._do(Store.open, self._path, self._group, self._horizon)
         except BaseException:
             self._thread.shutdown(wait=False)
             raise

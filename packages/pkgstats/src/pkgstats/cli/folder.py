@@ -7,9 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import click
+
+from pkgstats import past
 from pkgstats.cli.output import remarks
 from pkgstats.cli.running import run
 from pkgstats.group import Group
+from pkgstats.indexer import now_ms
 from pkgstats.node import VIEW_FILE, Node, search_in
 from pkgstats.records.names import NAME_BYTES_MAX
 from pkgstats.sample import begin
@@ -34,10 +38,12 @@ class Reading:
     Attributes:
         folder: of the node.
         view: what is known.
+        now: the time at which it is looked at, ms; None: it is now.
     """
 
     folder: Path
     view: View
+    now: int | None = None
 
     def search(self, asked: str | Query, size: int, page: int = 1) -> SearchResult:
         """What a search finds.
@@ -48,7 +54,7 @@ class Reading:
 
         async def search() -> SearchResult:
             async with search_in(self.folder) as found:
-                return await found.search(asked, size=size, page=page)
+                return await found.search(asked, size=size, page=page, now_ms=self.now)
 
         return asyncio.run(search())
 
@@ -62,11 +68,48 @@ class Reading:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Reading]:
-    """Open a folder to read it; at the first time it is filled with the facts that are shipped."""
-    prepared_group(folder)
-    with View.open(folder / VIEW_FILE) as view:
-        yield Reading(folder, view)
+def opened(folder: Path, day: int | None = None) -> Iterator[Reading]:
+    """Open a folder to read it; at the first time it is filled with the facts that are shipped.
+
+    With ``day`` as it was at the end of that day.
+
+    Raises:
+        ClickException: there is nothing to read of that day.
+    """
+    group = prepared_group(folder)
+    now = None if day is None else past.end_of(day)
+    try:
+        chosen = folder if day is None else past_folder(folder, group, day)
+    except past.PastError as error:
+        raise click.ClickException(str(error)) from error
+    with View.open(chosen / VIEW_FILE) as view:
+        yield Reading(chosen, view, now)
+
+
+def past_folder(folder: Path, group: Group, day: int) -> Path:
+    """A folder as it was at the end of a day; made by who has the feeds open, `serve` or this.
+
+    Raises:
+        PastError: there is nothing to see of that day.
+    """
+    from pkgstats.cli.asking import ask_serve  # noqa: PLC0415 - not to load it for the present
+
+    past.refuse(day, now_ms())
+    found = past.find(folder, day)
+    if found is None and ask_serve(folder, "POST", "past", day=str(day)) is not None:
+        found = past.find(folder, day, any_state=True)
+    return found or run(make_past(folder, group, day))
+
+
+async def make_past(folder: Path, group: Group, day: int) -> Path:
+    """Make it in a node of our own, with bars."""
+    from pkgstats.cli.serving import progress_bars  # noqa: PLC0415 - it reads folders itself
+
+    with progress_bars() as bars:
+        task = bars.add_task(f"going back to {past.date_of(day)}", total=None)
+        async with Node(folder, group) as node, past.Pasts(node) as pasts:
+            await node.catch_up()
+            return await pasts.make(day, lambda done: bars.update(task, completed=done))
 
 
 def prepared_group(folder: Path) -> Group:

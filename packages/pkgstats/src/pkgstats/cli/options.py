@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,7 @@ import platformdirs
 
 from hypermultifeed import DEFAULT_BOOTSTRAP, parse_key
 from pkgstats.node import Network
+from pkgstats.search.query import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +42,14 @@ def parsed_key(_: click.Context, __: click.Parameter, text: str | None) -> bytes
         return None if text is None else parse_key(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def parsed_day(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    """A day since 1970-01-01 by its date, for click."""
+    try:
+        return None if text is None else (date.fromisoformat(text) - EPOCH).days
+    except ValueError:
+        raise click.BadParameter("a day is expected, like 2026-01-31") from None
 
 
 def parsed_addresses(

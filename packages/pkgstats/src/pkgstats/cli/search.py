@@ -12,6 +12,7 @@ from pkgstats.cli.options import data_option, json_option
 from pkgstats.cli.output import cell, clean, console, number, show_json, table
 from pkgstats.cli.running import FoundNothing
 from pkgstats.plain import search_as_json
+from pkgstats.search.parse import parse
 from pkgstats.search.query import QueryError
 from pkgstats.web.bounds import PAGE_MAX, SIZE_MAX
 
@@ -30,6 +31,7 @@ Examples:
   pkgstats search http -client           without a word
   pkgstats search @types                 a scope, and a user of that name
   pkgstats search 'csv license:mit downloads:>1e5 sort:downloads'
+  pkgstats search react at:2026-11-01    what was known at the end of that day
 """
 
 
@@ -63,12 +65,13 @@ def search(
         if word.startswith("--"):  # of one dash and a word the query makes sense
             raise click.NoSuchOption(word)
     text = " ".join(words)
-    with opened(folder) as here:
-        try:
-            found = here.search(text, size, page)
-        except QueryError as error:
-            show_wrong_query(text, error, as_json)
-            raise FoundNothing from error
+    try:
+        query = parse(text)
+        with opened(folder, query.at) as here:
+            found = here.search(query, size, page)
+    except QueryError as error:
+        show_wrong_query(text, error, as_json)
+        raise FoundNothing from error
     if as_json:
         show_json(search_as_json(found, explain=explain))
     else:

@@ -109,15 +109,17 @@ async def serve_until_ended(
 @asynccontextmanager
 async def serving_pages(node: Node, listener: socket.socket) -> AsyncIterator[str]:
     """Pages about a node, and the door for other verbs; gives the address of the pages."""
+    from pkgstats.past import Pasts  # noqa: PLC0415
     from pkgstats.web.app import application  # noqa: PLC0415
     from pkgstats.web.control import Door, control_routes, new_secret  # noqa: PLC0415
     from pkgstats.web.server import hosts_of, serving  # noqa: PLC0415
 
     secret = new_secret()
     hosts = hosts_of(listener.getsockname()[0])
-    routes = control_routes(node, secret)
-    app = application(node.view_path, node.search, hosts=hosts, more=routes)
-    async with serving(app, listener) as address:
+    pasts = Pasts(node)
+    routes = control_routes(node, secret, pasts)
+    app = application(node.view_path, node.search, pasts=pasts, hosts=hosts, more=routes)
+    async with pasts, serving(app, listener) as address:
         Door(address, secret).write(node.folder)
         try:
             yield address

@@ -85,11 +85,17 @@ class Applier:
         blocks, records, refused: how many came, and how many do not count.
     """
 
-    def __init__(self, database: sqlite3.Connection, group: bytes, now: int) -> None:
-        """Take a connection within a transaction, the group's key, and the time in ms."""
+    def __init__(
+        self, database: sqlite3.Connection, group: bytes, now: int, horizon: int | None = None
+    ) -> None:
+        """Take a connection within a transaction, the group's key, and the time in ms.
+
+        Facts that were observed after ``horizon``, in ms, are passed over.
+        """
         self._database = database
         self._group = group
         self._now = now
+        self._horizon = horizon
         self._sources: dict[str, int] = {}
         self._named: defaultdict[int, set[bytes]] = defaultdict(set)
         self.blocks = self.records = self.refused = 0
@@ -156,6 +162,8 @@ class Applier:
 
     def _say(self, block: _Block, place: int, record: Known) -> None:
         core = block.core
+        if self._is_later(core, record):
+            return
         if core.kind != trust.META and merge.is_early(record, self._now):
             self._defer(block, merge.due(record))
             return
@@ -168,6 +176,16 @@ class Applier:
             self._say_days(block, saying, record)
         else:
             _SAY[type(record)](saying, record)
+
+    def _is_later(self, core: Core, record: Known) -> bool:
+        """Whether it is a fact of a time that is not looked at.
+
+        What writers tell of themselves counts always, and names are no facts: counts that were
+        observed before may stand on them.
+        """
+        if self._horizon is None or core.kind == trust.META or isinstance(record, NamesBlock):
+            return False
+        return record.observed_at > self._horizon
 
     def _say_days(self, block: _Block, saying: Saying, record: DayCounts) -> None:
         counted = days.packages_of(saying, record)

@@ -61,18 +61,22 @@ class Judged:
 class Store:
     """Writes to a view; for one thread at a time."""
 
-    def __init__(self, database: sqlite3.Connection, group: bytes) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, group: bytes, horizon: int | None = None
+    ) -> None:
         """Take a connection to a file of this schema; see `open`."""
         self._database = database
         self._group = group
+        self._horizon = horizon
 
     @classmethod
-    def open(cls, path: Path | str, group: bytes) -> Self:
+    def open(cls, path: Path | str, group: bytes, horizon: int | None = None) -> Self:
         """Open the view of a group in a file, which is made if need be.
 
         Args:
             path: the file.
             group: the group's public key; also the feed with its lists.
+            horizon: take in no facts that were observed later, ms; the same each time.
 
         Raises:
             SchemaError: the file is of another version or group, or no view.
@@ -85,7 +89,7 @@ class Store:
         except BaseException:
             database.close()
             raise
-        return cls(database, group)
+        return cls(database, group, horizon)
 
     def close(self) -> None:
         """Close the file; what was applied is in it."""
@@ -192,11 +196,17 @@ class Store:
 
     def succeed(self, old: Store) -> None:
         """Take over what no feed tells: which records were checked, and which generation it is."""
-        add = "insert into writers (key, checked, wrong) values (?, ?, ?)"
         update = "update meta set value = ? where key = 'generation'"
+        self.take_checks(old.checks())
         with _transaction(self._database):
-            self._database.executemany(add, old.checks())
             self._database.execute(update, (old.generation,))
+
+    def take_checks(self, checks: Iterable[tuple[bytes, int, int]]) -> None:
+        """Take over what another view of the group has noted, see `checks`."""
+        add = """insert into writers (key, checked, wrong) values (?, ?, ?) on conflict (key)
+                 do update set checked = excluded.checked, wrong = excluded.wrong"""
+        with _transaction(self._database):
+            self._database.executemany(add, checks)
 
     def behind(self, kind: str, lengths: Mapping[bytes, int]) -> int:
         """How many blocks of accepted cores were not read, of ``lengths`` by their keys."""
@@ -225,7 +235,7 @@ class Store:
         with _transaction(self._database):
             update = "update meta set value = max(value + 1, ?) where key = 'generation'"
             self._database.execute(update, (now,))
-            yield applying.Applier(self._database, self._group, now)
+            yield applying.Applier(self._database, self._group, now, self._horizon)
 
     def _applied(self, applier: applying.Applier) -> Applied:
         return Applied(applier.blocks, applier.records, applier.refused, self.generation)

@@ -22,9 +22,11 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from pkgstats.past import BeingMadeError, PastError
 from pkgstats.plain import everything, plain, search_as_json
 from pkgstats.records.names import is_package_name
 from pkgstats.search.engine import NoIndexError
+from pkgstats.search.parse import parse
 from pkgstats.search.query import QueryError
 from pkgstats.view.reading import View
 from pkgstats.web import bounds, pages
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
+    from pkgstats.past import Pasts
     from pkgstats.search.engine import Search
+    from pkgstats.search.results import SearchResult
 
 T = TypeVar("T")
 
@@ -51,6 +55,7 @@ def application(
     view: Path,
     search: Search,
     *,
+    pasts: Pasts | None = None,
     hosts: Collection[str] | None = None,
     more: Sequence[BaseRoute] = (),
 ) -> Starlette:
@@ -59,10 +64,11 @@ def application(
     Args:
         view: the view's file.
         search: stays the caller's.
+        pasts: answers what ``at:`` asks; stays the caller's.
         hosts: the names by which it may be asked; None: any.
         more: routes beside these.
     """
-    site = _Site(view, search)
+    site = _Site(view, search, pasts)
     return Starlette(
         routes=[
             Route("/", site.home),
@@ -79,6 +85,8 @@ def application(
             404: _not_found,
             QueryError: _wrong_query,
             BadRequestError: _bad_request,
+            PastError: _bad_request,
+            BeingMadeError: _being_made,
             NoIndexError: _not_ready,
             sqlite3.OperationalError: _not_ready,
         },
@@ -88,9 +96,10 @@ def application(
 class _Site:
     """What the routes answer."""
 
-    def __init__(self, view: Path, search: Search) -> None:
+    def __init__(self, view: Path, search: Search, pasts: Pasts | None) -> None:
         self._view = view
         self._search = search
+        self._pasts = pasts
 
     async def home(self, _: Request) -> Response:
         counts = await self._ask(lambda view: view.counts())
@@ -101,7 +110,7 @@ class _Site:
         if not text:
             return Response(status_code=303, headers={"location": "/"})
         number = bounds.whole_number(request.query_params, "page", 1, bounds.PAGE_MAX)
-        found = await self._search.search(text, size=bounds.SIZE, page=number)
+        found = await self._found(text, bounds.SIZE, number)
         return HTMLResponse(pages.results(text, found, number=number, size=bounds.SIZE))
 
     async def search_api(self, request: Request) -> Response:
@@ -109,7 +118,7 @@ class _Site:
         size = bounds.whole_number(asked, "size", bounds.SIZE, bounds.SIZE_MAX)
         number = bounds.whole_number(asked, "page", 1, bounds.PAGE_MAX)
         text = asked.get("q", "").strip()
-        found = await self._search.search(text, size=size, page=number)
+        found = await self._found(text, size, number)
         told = search_as_json(found, explain="explain" in asked)
         return JSONResponse(told | {"size": size, "page": number})
 
@@ -132,6 +141,14 @@ class _Site:
     async def health(self, _: Request) -> Response:
         counts, generation = await self._ask(lambda view: (view.counts(), view.generation))
         return JSONResponse({"status": "ok", "packages": counts.packages, "generation": generation})
+
+    async def _found(self, text: str, size: int, page: int) -> SearchResult:
+        query = parse(text)
+        if query.at is None:
+            return await self._search.search(query, size=size, page=page)
+        if self._pasts is None:
+            raise PastError("here only the present can be searched")
+        return await self._pasts.search(query, query.at, size=size, page=page)
 
     async def _package(self, name: str) -> dict[str, Any] | None:
         if not is_package_name(name):
@@ -181,6 +198,13 @@ async def _bad_request(request: Request, error: Exception) -> Response:
     if _is_api(request):
         return JSONResponse({"error": str(error)}, 400)
     return HTMLResponse(pages.sentence("Not understood", str(error)), 400)
+
+
+async def _being_made(request: Request, error: Exception) -> Response:
+    headers = {"retry-after": "2"}
+    if _is_api(request):
+        return JSONResponse({"status": "being made", "error": str(error)}, 202, headers=headers)
+    return HTMLResponse(pages.sentence("Being made", f"{error}."), 202, headers=headers)
 
 
 async def _not_ready(request: Request, _: Exception) -> Response:

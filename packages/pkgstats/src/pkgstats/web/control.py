@@ -27,10 +27,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from pkgstats.node import Node
+    from pkgstats.past import Pasts
 
     Answer = Callable[[Request], Awaitable[Any]]
 
 FILE: Final = "serve.json"
+
+DAY_DIGITS_MAX: Final = 8
+"""Digits of a day's number that are read."""
 
 DOOR_BYTES_MAX: Final = 1024
 """Longest file that is read."""
@@ -77,14 +81,15 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def control_routes(node: Node, secret: str) -> list[Route]:
+def control_routes(node: Node, secret: str, pasts: Pasts | None = None) -> list[Route]:
     """What can be asked of a node by who knows the secret."""
-    control = _Control(node)
+    control = _Control(node, pasts)
     asked: dict[str, tuple[str, Answer]] = {
         "peers": ("GET", control.peers),
         "admit": ("POST", control.admit),
         "revoke": ("POST", control.revoke),
         "rebuild": ("POST", control.rebuild),
+        "past": ("POST", control.past),
     }
     return [
         Route(f"/control/{name}", _guarded(answer, secret), methods=[method])
@@ -93,8 +98,9 @@ def control_routes(node: Node, secret: str) -> list[Route]:
 
 
 class _Control:
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, pasts: Pasts | None) -> None:
         self._node = node
+        self._pasts = pasts
 
     async def peers(self, _: Request) -> Any:
         network = self._node.network
@@ -112,6 +118,12 @@ class _Control:
 
     async def rebuild(self, _: Request) -> Any:
         await self._node.rebuild()
+        return {}
+
+    async def past(self, request: Request) -> Any:
+        if self._pasts is None:
+            raise ValueError("only the present can be looked at here")
+        await self._pasts.make(int(request.query_params.get("day", "")[:DAY_DIGITS_MAX]))
         return {}
 
 
