@@ -171,3 +171,26 @@ def test_ctrl_c_is_130_and_the_next_run_goes_on(
     assert "goes on" in found.stderr
     said = answer(folder, "crawl", "react")["said"]
     assert said == 4  # P, V, W and R: the days were said before the interruption
+
+
+def test_packages_of_a_scope_with_a_registry_of_its_own_are_refused_before_anyone_is_asked(
+    folder: Path, registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(folder)
+    (tmp_path / "package.json").write_text("{}")
+    (tmp_path / ".npmrc").write_text("@work:registry=http://127.0.0.1:9/\n")
+    monkeypatch.chdir(tmp_path)
+    populate(registry, "react", "@work/secret")
+    told = answer(folder, "crawl", "@work/secret", "@work")
+    assert (told["private"], told["looked"], registry.asked) == (2, 0, [])
+    assert told["remarks"][0].startswith("2 packages are left out, and nobody asked: .npmrc")
+    found = run(folder, "crawl", "@work/secret", "react")
+    assert "1 package is left out" in found.stderr
+    assert not any("secret" in target for target in registry.asked)
+    planned = run(folder, "crawl", "@work/secret", "@work", "--dry-run")
+    assert "left out" in planned.stderr
+    assert planned.stdout == ""
+    (tmp_path / "private.tsv").write_text(LIST.replace("react", "@work/secret"))
+    answer(folder, "import", str(tmp_path / "private.tsv"))
+    assert answer(folder, "crawl", "--top", "3")["private"] == 1
+    assert not any("secret" in target for target in registry.asked)

@@ -131,3 +131,20 @@ async def test_the_day_ends_and_the_next_one_begins(tmp_path: Path) -> None:
         await run_for(follower, 1, seen)
         assert seen[0].what == "idle"
         assert clock.now // 86_400 == began // 86_400 + 1
+
+
+async def test_what_is_private_is_not_followed(tmp_path: Path) -> None:
+    async with fake() as registry, member(tmp_path, registry, Clock()) as one:
+        scopes = {"work": "http://127.0.0.1:9"}
+        private = replace(addresses(registry), scopes=scopes)
+        one.crawler.sources = Sources.of(one.crawler.sources.client, private)
+        follower = Follower(one.crawler, one.view)
+        await follower.changes()
+        populate(registry, "@work/secret", "a")
+        await follower.changes()
+        assert one.memory.pending(9) == ["a"]
+        one.memory.follow("0", ["@work/before"])
+        one.memory.watch(["@work/watched"])
+        await drain(follower)
+        assert one.memory.pending(9) == []
+        assert not any("work" in target for target in registry.asked)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Self
 
 from pkgstats.crawler import plan
-from pkgstats.crawler.crawl import Crawler
+from pkgstats.crawler.crawl import Crawler, Outcome
 from pkgstats.crawler.follow import Follower
 from pkgstats.crawler.memory import Memory
 from pkgstats.crawler.notes import FILE
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-    from pkgstats.crawler.crawl import Outcome
     from pkgstats.crawler.follow import Event
     from pkgstats.crawler.notes import Notes
     from pkgstats.node import Node
+    from pkgstats.sources.addresses import Addresses
 
 MANY_AGE_H: Final = 20.0
 """Of many packages, those that were looked at so lately are left out: so a run goes on."""
@@ -122,17 +122,26 @@ async def own_writer(node: Node) -> Writer:
     return await node.write(cards[0].title if cards else TITLE)
 
 
-def planned(asked: Asked, view: View, memory: Notes, now: int) -> Plan:
-    """What would be asked now."""
+def planned(
+    asked: Asked, view: View, memory: Notes, now: int, addresses: Addresses | None = None
+) -> Plan:
+    """What would be asked now; without addresses nothing is known to be private."""
     asks: list[Ask] = []
     notes = []
     names = [*asked.packages, *top_names(view, asked.top)]
+    refused = Outcome()
     for user in asked.users:
+        if addresses is not None and addresses.is_private(scope := f"@{user}/*"):
+            names.append(scope)
+            continue
         asks += [Ask("registry", f"/-/{kind}/{user}/package") for kind in ("user", "org")]
         names += known_of(view, user)
         notes.append(f"of @{user} those packages that are known here; there may be more")
     if asked.follow:
         notes.append("then --follow goes on for ever with what changes and what is due")
+    if addresses is not None:
+        refused.refuse([name for name in dict.fromkeys(names) if addresses.is_private(name)])
+        names, notes = addresses.shared(names), [*notes, *refused.remarks]
     work = asked.work(names, memory, now)
     last = now // plan.DAY_MS - 1
     tails = ((name, memory.tail(name)) for name in work.names)
@@ -198,11 +207,14 @@ class Run:
         Raises:
             SourceError: a source is away, or today's requests are used up.
         """
+        is_private = self._sources.addresses.is_private
         names = list(self._asked.packages)
-        self._memory.watch(names)
+        self._memory.watch(self._sources.addresses.shared(names))
         for user in self._asked.users:
-            names += await self._packages_of(user)
-        names += self.crawler.mine(top_names(self._view, self._asked.top))
+            asked = not is_private(scope := f"@{user}/*")
+            names += await self._packages_of(user) if asked else [scope]
+        top = top_names(self._view, self._asked.top)
+        names += [*self.crawler.mine(top), *filter(is_private, top)]
         if not (self._asked.names or self._asked.top):
             return None
         work = self._asked.work(names, self._memory, self.crawler.now)

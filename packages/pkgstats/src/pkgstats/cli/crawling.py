@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +24,8 @@ from pkgstats.crawler.notes import FILE, peek
 from pkgstats.indexer import now_ms
 from pkgstats.node import VIEW_FILE, Node
 from pkgstats.plain import plain
-from pkgstats.sources.errors import SourceError
+from pkgstats.sources.addresses import find_addresses
+from pkgstats.sources.errors import AddressError, SourceError
 from pkgstats.transfer import TransferError
 from pkgstats.view.reading import View
 
@@ -88,8 +89,11 @@ def crawl(
 def show_plan(asked: Asked, folder: Path, as_json: bool) -> None:
     """What would be asked."""
     prepared_group(folder)
+    addresses = None
+    with suppress(AddressError):  # a plan needs no registry
+        addresses = find_addresses(asked.registry)
     with View.open(folder / VIEW_FILE) as view, peek(folder / FILE) as memory:
-        plan = planned(asked, view, memory, now_ms())
+        plan = planned(asked, view, memory, now_ms(), addresses)
     seconds = plan.seconds
     if as_json:
         show_json({"requests": plan.asks, "seconds": round(seconds), "notes": plan.notes})
@@ -249,7 +253,9 @@ def show_bad(listed: Listed) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--format", "form", type=click.Choice(["tsv", "ndjson", "csv"]))
+@click.option(
+    "--format", "form", type=click.Choice(["tsv", "ndjson", "csv"]), help="Else by the name."
+)
 @data_option
 @json_option
 def export(folder: Path, file: Path, form: Any, as_json: bool) -> None:

@@ -8,7 +8,7 @@ source that does not answer at all ends the run.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from pkgstats.crawler import plan
@@ -17,6 +17,7 @@ from pkgstats.crawler.looking import Looking
 from pkgstats.crawler.teller import Teller
 from pkgstats.crawler.telling import joined, told_days
 from pkgstats.records.model import Heartbeat
+from pkgstats.records.names import scope_of
 from pkgstats.sources.count_facts import week_counts
 from pkgstats.sources.downloads import requests_for
 from pkgstats.sources.errors import (
@@ -45,6 +46,14 @@ IN_A_ROW_MAX: Final = 5
 NO_DAYS: Final = (
     "the address of the download counts knows none: set PKGSTATS_DOWNLOADS to one that does"
 )
+
+PRIVATE: Final = (
+    "%s left out, and nobody asked: .npmrc gives their scopes a registry of their own (%s), and"
+    " facts about private packages are not for a group"
+)
+
+SCOPES_SHOWN: Final = 5
+"""Private scopes that a remark names."""
 
 FAILED_MAX: Final = 1000
 """Packages that went wrong whose reasons are kept."""
@@ -76,6 +85,7 @@ class Outcome:
         gone: packages that were there and are not any more.
         unknown: names that the registry does not know.
         failed: packages that went wrong, and why.
+        private: packages that were refused, since their scope has a registry of its own.
         remarks: what could not be asked at all.
     """
 
@@ -85,7 +95,17 @@ class Outcome:
     gone: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    private: int = 0
     remarks: list[str] = field(default_factory=list)
+
+    def refuse(self, names: Sequence[str]) -> None:
+        """Note that packages are private."""
+        scopes = sorted({f"@{scope_of(name)}" for name in names})
+        self.private += len(names)
+        if names:
+            some = "1 package is" if len(names) == 1 else f"{len(names)} packages are"
+            more = ", …" if len(scopes) > SCOPES_SHOWN else ""
+            self.remarks.append(PRIVATE % (some, ", ".join(scopes[:SCOPES_SHOWN]) + more))
 
     def fail(self, name: str, error: Exception) -> None:
         """Note that a package went wrong."""
@@ -125,12 +145,13 @@ class Crawler:
         return self.now // plan.DAY_MS - 1
 
     async def crawl(self, work: Work) -> Outcome:
-        """Look at the packages of a run.
+        """Look at the packages of a run; those that are private are refused before anyone is asked.
 
         Raises:
             SourceError: a source is away, or today's requests are used up; what was found is said.
         """
         outcome = Outcome()
+        work = self._shared(work, outcome)
         parts = [part for part in ("days", "weeks", "manifest") if part in work.wanted]
         self._done, self._total = 0, len(work.names) * len(parts)
         before = self._teller.said, self._teller.rows
@@ -167,9 +188,21 @@ class Crawler:
         self._beat_at, self._unreported = self.now, 0
 
     def mine(self, names: list[str]) -> list[str]:
-        """Those of the names that are mine, among the writers that are at work now."""
+        """Those of the names that are mine, among the writers that are at work now.
+
+        Private ones are nobody's.
+        """
         at_work = plan.heard_of(self._view.writers(), self._writer.key, self.now)
+        names = self.sources.addresses.shared(names)
         return list(plan.mine(names, self._writer.key, [one.key for one in at_work]))
+
+    def _shared(self, work: Work, outcome: Outcome) -> Work:
+        """The work without private packages, which wait no more either."""
+        shared = self.sources.addresses.shared(work.names)
+        private = [name for name in work.names if self.sources.addresses.is_private(name)]
+        outcome.refuse(private)
+        self.memory.drop_pending(private)
+        return replace(work, names=tuple(shared))
 
     async def _flush(self) -> None:
         await self._teller.flush(self.now, self._looking.row)

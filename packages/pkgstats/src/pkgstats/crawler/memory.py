@@ -151,6 +151,12 @@ class Memory(Notes):
             self._database.executemany(add, [(name,) for name in changed])
             self._put(SEQUENCE, sequence)
 
+    def drop_pending(self, names: Iterable[str]) -> None:
+        """These have changed, and are not to be looked at."""
+        with self._database:
+            drop = "delete from pending where name = ?"
+            self._database.executemany(drop, [(name,) for name in names])
+
     def note_spent(self, spent: tuple[int, int]) -> None:
         """Note how many requests were made today."""
         with self._database:

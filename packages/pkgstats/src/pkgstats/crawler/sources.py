@@ -19,6 +19,7 @@ class Sources:
     """Who is asked."""
 
     client: Client
+    addresses: Addresses
     registry: Registry
     downloads: Downloads
     changes: Changes
@@ -28,6 +29,7 @@ class Sources:
         """The sources at these addresses."""
         return cls(
             client,
+            addresses,
             Registry(client, addresses),
             Downloads(client, addresses),
             Changes(client, addresses),

@@ -22,7 +22,7 @@ from pkgstats.sources.errors import AddressError
 from pkgstats.sources.npmrc import FILE_BYTES_MAX, environment_settings, read_npmrc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 REGISTRY_SETTING: Final = "PKGSTATS_REGISTRY"
 DOWNLOADS_SETTING: Final = "PKGSTATS_DOWNLOADS"
@@ -71,6 +71,10 @@ class Addresses:
     def is_private(self, name: str) -> bool:
         """Whether its scope has a registry of its own: then it is nobody else's business."""
         return self.registry_of(name) != self.registry
+
+    def shared(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that are not private."""
+        return [name for name in names if not self.is_private(name)]
 
     def need_downloads(self) -> str:
         """The downloads' address.
