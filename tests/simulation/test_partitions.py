@@ -5,7 +5,7 @@ with or without a word. Meanwhile feeds grow, new ones come, processes are stopp
 started again on their storage. Then everything can reach everything, and soon all nodes must hold
 the same. Each node is a whole `Networker`; only the DHT is a list, and sockets are simulated.
 ``SIMULATION_SEEDS=100`` runs a thousand cycles; ``--log-cli-level=INFO`` shows the figures of each
-seed. A failing one fails again.
+seed. A failing one mostly, not always, fails again.
 """
 
 from __future__ import annotations

@@ -561,6 +561,30 @@ async def test_a_policy_that_has_changed_its_mind_is_asked_again() -> None:
         await linked
 
 
+async def test_what_is_being_decided_is_asked_again_too() -> None:
+    minds = ["old"]
+    thinking, thought = asyncio.Event(), asyncio.Event()
+
+    async def accept(*_: object) -> bool:
+        mind = minds[-1]
+        thinking.set()
+        await thought.wait()
+        return mind == "new"
+
+    async with opened() as theirs, opened(accept=accept) as ours:
+        feed = await theirs.writer("a")
+        left, right = theirs.replicate(initiator=True), ours.replicate(initiator=False)
+        linked = asyncio.ensure_future(link(left, right))
+        await thinking.wait()
+        minds.append("new")
+        ours.reconsider()  # the answer to come is of the old mind
+        thought.set()
+        assert list(await right.remote_feeds()) == []
+        assert [one.key for one in await right.remote_feeds()] == [feed.key]
+        await left.close()
+        await linked
+
+
 async def test_quota_of_a_multifeed(monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened() as theirs, opened() as ours:
         for name in "abcde":

@@ -304,7 +304,17 @@ class Mux(SessionOwner):
 class _Exchange(ChannelHandler):
     """One opening of the root key's channel."""
 
-    __slots__ = ("_deciding", "_feeds", "_mux", "_names", "_over", "_refused", "_sync", "_work")
+    __slots__ = (
+        "_again",
+        "_deciding",
+        "_feeds",
+        "_mux",
+        "_names",
+        "_over",
+        "_refused",
+        "_sync",
+        "_work",
+    )
 
     def __init__(self, mux: Mux, feeds: FeedSet, user_data: object) -> None:
         self._mux = mux
@@ -313,6 +323,7 @@ class _Exchange(ChannelHandler):
         self._names: list[str] = []
         self._deciding: deque[ManifestReceived] = deque()
         self._refused: dict[bytes, None] = {}
+        self._again = False
         self._work = 0
         self._over = False
 
@@ -367,6 +378,7 @@ class _Exchange(ChannelHandler):
 
     def reconsider(self) -> None:
         """Take what was refused as if it had just been offered again."""
+        self._again = bool(self._deciding)  # what is being decided may rest on the old mind
         if self.channel.ready and self._refused:
             refused, self._refused = list(self._refused), {}
             for manifest in self._sync.reconsider(refused):
@@ -405,6 +417,8 @@ class _Exchange(ChannelHandler):
             self._deciding.popleft()
             self._request(keys, wanted)
             self._send()
+        if self._again:
+            self.reconsider()
 
     def _request(self, offered: list[bytes], wanted: list[bytes]) -> None:
         limited = self._mux.limited(wanted)
