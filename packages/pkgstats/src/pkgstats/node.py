@@ -49,10 +49,6 @@ NOT_OWNER: Final = (
 
 DAY_MS: Final = 86_400_000
 
-ASK_AGAIN_S: Final = 0.25
-"""When trust has grown, what peers were refused is looked at again at once, and once more so much
-later: a no that was on its way just then is not known at once."""
-
 QUIET_S: Final = 0.2
 """The search index is brought up to date when the view has not changed for so long, …"""
 
@@ -387,8 +383,6 @@ class Node:
         for kind in self._acceptance.update(counted):
             if kind in self.multis:
                 self.multis[kind].reconsider()
-                loop = asyncio.get_running_loop()
-                loop.call_later(ASK_AGAIN_S, self.multis[kind].reconsider)
 
 
 def search_in(folder: Path) -> Search:
