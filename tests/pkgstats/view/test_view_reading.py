@@ -164,7 +164,7 @@ def test_counts_are_of_what_there_is(told: Callable[[], View], world: World) -> 
     world.say("b", ROWS)
     found = told().counts()
     assert (found.packages, found.listing, found.snapshots, found.tombs) == (4, 8, 1, 2)
-    assert (found.writers, found.records, found.refused) == (3, 8, 0)
+    assert (found.writers, found.records, found.refused) == (2, 8, 0)
 
 
 def test_views_in_other_threads_and_while_rows_are_read(

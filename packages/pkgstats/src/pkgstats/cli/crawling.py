@@ -280,7 +280,14 @@ def export(folder: Path, file: Path, form: Any, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--format", "form", default="text", type=click.Choice(["text", "atom", "jsonfeed"]))
+@click.option(
+    "--format",
+    "form",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "atom", "jsonfeed"]),
+    help="For people, or for readers of feeds.",
+)
 @click.option("--size", default=digests.SIZE, show_default=True, type=click.IntRange(1, 100))
 @data_option
 @json_option

@@ -179,6 +179,7 @@ class Counts:
 
     Attributes:
         packages: that are shown.
+        writers: who have told something of packages.
         deferred, waiting: blocks with records from the future, or counts without names.
     """
 

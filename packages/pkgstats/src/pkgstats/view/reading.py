@@ -96,7 +96,8 @@ _COUNTS: Final = """
 select (select count(*) from shown where tombs < 2), (select count(*) from listing),
     (select count(*) from snapshots), (select count(*) from versions),
     (select count(*) from weeks), (select count(*) from days), (select count(*) from tombs),
-    (select count(distinct writer) from cores), (select coalesce(sum(records), 0) from cores),
+    (select count(distinct writer) from cores where kind <> 'meta' and records > 0),
+    (select coalesce(sum(records), 0) from cores),
     (select coalesce(sum(count), 0) from refusals), (select count(*) from deferred),
     (select count(*) from (select distinct core, block from waiting))
 """
