@@ -82,7 +82,8 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "node": frozenset(
         {"group", "growth", "indexer", "records", "search", "trust", "view", "writer"}
     ),
-    "web": frozenset({"group", "node", "plain", "records", "search", "stats", "view"}),
+    "past": frozenset({"indexer", "node", "search", "trust", "view", "writer"}),
+    "web": frozenset({"group", "node", "past", "plain", "records", "search", "stats", "view"}),
 }
 """The application's layers, from the inside out. `cli` and what only it uses may import all."""
 
