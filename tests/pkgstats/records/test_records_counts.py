@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgstats.records.counts import pack, unpack
+from pkgstats.records.counts import nth_row, pack, unpack
 from pkgstats.records.kinds import NUMBER_MAX, RecordError
 
 
@@ -44,3 +44,11 @@ def test_what_is_no_count_is_not_packed(count: int) -> None:
 def test_bad_counts(data: bytes) -> None:
     with pytest.raises(RecordError):
         unpack(data, 1, 1)
+
+
+def test_one_row_is_found_without_the_others() -> None:
+    rows = [[5, 0, 300], [7, 7, 7], [1, 2, 1 << 50]]
+    packed = pack(rows)
+    assert [nth_row(packed, number, 3) for number in range(3)] == rows
+    with pytest.raises(RecordError):
+        nth_row(packed, 3, 3)
