@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from pkgstats.search.terms import Term, Wanted
     from pkgstats.search.typos import Vocabulary
 
-NAMES_MAX: Final = 80
+NAMES_MAX: Final = 60
 """Rows of a list of names."""
 
-TEXTS_MAX: Final = 150
+TEXTS_MAX: Final = 100
 """Rows of a list of packages with all words."""
 
-WIDER_MAX: Final = 60
+WIDER_MAX: Final = 40
 """Rows of a list with other words, or fewer."""
 
 NEAR_MAX: Final = 120
@@ -46,7 +46,7 @@ CONTENT_MAX: Final = 8
 CORRECTED_MAX: Final = 2
 """Words of a query that are corrected; each takes a millisecond."""
 
-LEFT_OUT_MAX: Final = 4
+LEFT_OUT_MAX: Final = 2
 """Words of a query, the rarest ones, that may be left out, one at a time."""
 
 RARE: Final = 4
@@ -104,31 +104,33 @@ class Candidates:
         find = "select id from search_doc where name = ? collate nocase limit 8"
         return self._ids(find, text)
 
-    def find(self, wanted: Wanted, narrowing: Narrowing = ANYTHING, first: int = 1) -> set[int]:
+    def find(
+        self, wanted: Wanted, narrowing: Narrowing = ANYTHING, most: int = TEXTS_MAX
+    ) -> set[int]:
         """Rows that may be meant.
 
         Args:
             wanted: what is asked for. Words that seem misspelt are corrected in it.
             narrowing: what the lists of texts are narrowed to; the others are not.
-            first: the rank from which they begin.
+            most: rows of the longest list.
         """
         named = self._named(wanted)
         started = self.starting_with(wanted.squashed, NAMES_MAX)
-        texts = self._by_text(wanted, narrowing, first)
+        texts = self._by_text(wanted, narrowing, most)
         misspelt = len(texts) < FEW and not named and not started
-        corrected = self._by_corrected(wanted, narrowing, first) if misspelt else []
+        corrected = self._by_corrected(wanted, narrowing) if misspelt else []
         found = {*named, *started, *texts, *corrected, *self._all_in_name(wanted)}
         if len(found) < VERY_FEW and not named and not corrected:
-            found.update(self._by_fewer_words(wanted, narrowing, first))
+            found.update(self._by_fewer_words(wanted, narrowing))
         if misspelt:
             found.update(self._near(wanted.squashed))
-        self.more = len(texts) >= TEXTS_MAX
+        self.more = len(texts) >= most
         return found
 
-    def matching(self, wanted: Wanted, narrowing: Narrowing, first: int, limit: int) -> list[int]:
+    def matching(self, wanted: Wanted, narrowing: Narrowing, limit: int) -> list[int]:
         """Packages with all words, most used first; without words, all that get through."""
         parts = [_any([term.stem]) for term in self._content(wanted)]
-        return self._texts(parts, narrowing, first, limit)
+        return self._texts(parts, narrowing, limit)
 
     def count(self, narrowing: Narrowing, limit: int) -> int:
         """How many packages get through, up to a limit."""
@@ -158,7 +160,7 @@ class Candidates:
             parts[-1] = f'("{last.word}"* OR "{last.stem}")'
         return self._ids(_NAMES, f"names: ({' AND '.join(parts)})", NAMES_MAX)
 
-    def _by_text(self, wanted: Wanted, narrowing: Narrowing, first: int) -> list[int]:
+    def _by_text(self, wanted: Wanted, narrowing: Narrowing, most: int) -> list[int]:
         """Packages with all words, as they are typed and in other words."""
         last = wanted.terms[-1] if wanted.terms else None
         content = self._content(wanted)
@@ -166,30 +168,28 @@ class Candidates:
             _any([term.stem, *(self._completions(term) if term is last else ())])
             for term in content
         ]
-        found = self._texts(plain, narrowing, first, TEXTS_MAX)
+        found = self._texts(plain, narrowing, most)
         other = [_others(term, exact) for term, exact in zip(content, plain, strict=True)]
-        return found if other == plain else found + self._texts(other, narrowing, first, WIDER_MAX)
+        return found if other == plain else found + self._texts(other, narrowing, WIDER_MAX)
 
-    def _by_fewer_words(self, wanted: Wanted, narrowing: Narrowing, first: int) -> list[int]:
+    def _by_fewer_words(self, wanted: Wanted, narrowing: Narrowing) -> list[int]:
         """Packages with all words but one; if that is not enough, with any."""
         parts = [_others(term, _any([term.stem])) for term in self._content(wanted)]
         found: list[int] = []
         for left_out in range(min(len(parts), LEFT_OUT_MAX) if len(parts) > 2 else 0):
             fewer = [part for place, part in enumerate(parts) if place != left_out]
-            found += self._texts(fewer, narrowing, first, WIDER_MAX)
+            found += self._texts(fewer, narrowing, WIDER_MAX)
         if len(found) < VERY_FEW and parts:
-            found += self._texts([f"({' OR '.join(parts)})"], narrowing, first, TEXTS_MAX)
+            found += self._texts([f"({' OR '.join(parts)})"], narrowing, TEXTS_MAX)
         return found
 
     def _content(self, wanted: Wanted) -> list[Term]:
         """The words that must match, the rarest first."""
         return sorted(wanted.content, key=lambda term: -term.weight)[:CONTENT_MAX]
 
-    def _texts(
-        self, parts: Sequence[str], narrowing: Narrowing, first: int, limit: int
-    ) -> list[int]:
+    def _texts(self, parts: Sequence[str], narrowing: Narrowing, limit: int) -> list[int]:
         expression = narrowing.expression(" AND ".join(parts))
-        return self._ids(_TEXTS, expression, first, limit) if expression else []
+        return self._ids(_TEXTS, expression, narrowing.first, limit) if expression else []
 
     def _completions(self, term: Term) -> list[str]:
         """Stems that the last word may be the start of."""
@@ -199,7 +199,7 @@ class Candidates:
         arguments = (word, word + "\U0010ffff", PREFIX_RANGE_MAX, PREFIX_STEMS_MAX)
         return [found for (found,) in self._database.execute(_COMPLETIONS, arguments)]
 
-    def _by_corrected(self, wanted: Wanted, narrowing: Narrowing, first: int) -> list[int]:
+    def _by_corrected(self, wanted: Wanted, narrowing: Narrowing) -> list[int]:
         """Packages with all words, after rare ones got words that they may be misspelt for."""
         rare = [one for one in wanted.terms if one.packages < RARE and len(one.word) >= SHORTEST]
         rare.sort(key=lambda term: term.packages)
@@ -209,7 +209,7 @@ class Candidates:
         if not any(term.corrected for term in rare):
             return []
         parts = [_others(term, _any([term.stem])) for term in self._content(wanted)]
-        return self._texts(parts, narrowing, first, WIDER_MAX)
+        return self._texts(parts, narrowing, WIDER_MAX)
 
     def _near(self, squashed: str) -> list[int]:
         """Packages whose whole names may be a typo away, the most used ones."""

@@ -26,6 +26,7 @@ class Narrowing:
         phrases: and such that do.
         downloads: a month.
         modified: when, ms since 1970.
+        first: the rank from which packages have few enough downloads.
     """
 
     must: tuple[tuple[str, ...], ...] = ()
@@ -34,6 +35,7 @@ class Narrowing:
     phrases: tuple[str, ...] = ()
     downloads: Range = ANY
     modified: Range = ANY
+    first: int = 1
 
     @classmethod
     def of(cls, query: Query, now_ms: int) -> Self:

@@ -76,6 +76,9 @@ create index search_doc_squash on search_doc (squash);
 create index search_doc_bare on search_doc (bare) where bare <> '';
 insert into search_name (search_name) values ('optimize');
 insert into search_text (search_text) values ('optimize');
+create virtual table temp.search_found using fts5vocab (main, search_text, row);
+insert into search_df select term, doc from temp.search_found where term not like '¤%';
+drop table temp.search_found;
 """
 
 _ADD_DOC: Final = "insert into search_doc values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -126,15 +129,15 @@ def build(path: Path, facts: Facts, progress: Callable[[int], None] | None = Non
         database.execute("pragma synchronous = off")
         database.executescript(_TABLES)
         database.execute("begin")
-        counts = _Counts()
+        names = _Names()
         rank = 0
         for documents in _documents(facts):
             _add(database, documents)
-            counts.add(documents)
+            names.add(documents)
             rank = documents[-1].id
             if progress is not None:
                 progress(rank)
-        counts.store(database)
+        names.store(database)
         _note(database, schema=SCHEMA, identity=identity, generation=generation, total=rank)
         _note(database, ranks=rank, updates=0)
         database.execute("commit")
@@ -165,18 +168,16 @@ def _add(database: sqlite3.Connection, documents: Sequence[Document]) -> None:
     database.executemany(_ADD_TEXT, [one.full_text() for one in documents])
 
 
-class _Counts:
-    """What is counted over all packages while an index is made."""
+class _Names:
+    """What is collected about all names, to find what was meant by a misspelt one."""
 
     def __init__(self) -> None:
-        self._stems: Counter[str] = Counter()
         self._words: Counter[str] = Counter()
         self._popular: set[str] = set()
         self._typos = Buckets()
 
     def add(self, documents: Sequence[Document]) -> None:
         for one in documents:
-            self._stems.update(_stems_of(one))
             names = set(one.names.split())
             self._words.update(names)
             if one.id <= VOCABULARY_RANK_MAX:
@@ -186,19 +187,14 @@ class _Counts:
                     self._typos.add(text, one.id)
 
     def store(self, database: sqlite3.Connection) -> None:
-        database.executemany("insert into search_df values (?, ?)", sorted(self._stems.items()))
         chosen = [
-            (word, names)
-            for word, names in self._words.most_common()
-            if (names > 1 or word in self._popular) and SHORTEST <= len(word) <= LONGEST
+            (word, packages)
+            for word, packages in self._words.most_common()
+            if (packages > 1 or word in self._popular) and SHORTEST <= len(word) <= LONGEST
         ]
         words = sorted(chosen[:VOCABULARY_MAX])
         database.executemany("insert into search_word values (?, ?)", words)
         database.executemany("insert into search_typo values (?, ?)", self._typos.blobs())
-
-
-def _stems_of(one: Document) -> set[str]:
-    return {*one.stems.split(), *one.words.split()}
 
 
 def update(path: Path, facts: Facts, names: Sequence[str]) -> None:
@@ -243,6 +239,10 @@ def _replace(
     if old is None:
         _note(database, total=number)
         _add_typos(database, new)
+
+
+def _stems_of(one: Document) -> set[str]:
+    return {*one.stems.split(), *one.words.split()}
 
 
 def _add_typos(database: sqlite3.Connection, one: Document) -> None:

@@ -102,7 +102,7 @@ class Ranker:
         """What the score is the sum of, less what adds nothing."""
         values = zip(FEATURES, self.features(one), strict=True)
         return [
-            Part(feature.name, feature.meaning, value, feature.weight * value)
+            Part(feature.name, feature.meaning, float(value), feature.weight * value)
             for feature, value in values
             if feature.weight * value
         ]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pkgstats.search.candidates import Candidates
+from pkgstats.search.candidates import TEXTS_MAX, Candidates
 from pkgstats.search.documents import Document
 from pkgstats.search.filters import Narrowing
 from pkgstats.search.index import read_note
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 SIZE_MAX: Final = 250
 """Packages on one page."""
+
+RANKED_MAX: Final = 2000
+"""Rows of the longest list that is ranked, for the last pages."""
 
 LISTED_MAX: Final = 1000
 """Places of a list that is not ranked by words."""
@@ -79,12 +82,14 @@ class Searcher:
         Raises:
             sqlite3.Error: the index is damaged, or the search was interrupted.
         """
+        size, page = max(1, min(size, SIZE_MAX)), max(1, page)
         with self._one_generation():
             query, readings = self._readings(query, now_ms)
-            found = self._found(query, Narrowing.of(query, now_ms))
-            return found.page(
-                query, readings, max(1, min(size, SIZE_MAX)), max(1, page), self._generation
-            )
+            narrowing = Narrowing.of(query, now_ms)
+            if (high := narrowing.downloads.high) is not None:
+                narrowing = replace(narrowing, first=self._rank_below(high))
+            found = self._found(query, narrowing, min(max(TEXTS_MAX, page * size), RANKED_MAX))
+            return found.page(query, readings, size, page, self._generation)
 
     def suggest(self, typed: str, limit: int) -> list[Suggestion]:
         """Names that begin like this, or have a word that does; the best first."""
@@ -141,13 +146,13 @@ class Searcher:
         text = f"@{person} {query.text}".strip()
         return replace(query, text=text, filters=others), (Reading("text", text, 0),)
 
-    def _found(self, query: Query, narrowing: Narrowing) -> Found:
+    def _found(self, query: Query, narrowing: Narrowing, most: int) -> Found:
         if query.package is not None:
             return self._package(query.package, narrowing)
         asked = self._wanted(query.text.replace('"', " "))
         if asked.terms and query.sort is None:
-            return self._ranked(asked, narrowing)
-        if asked.terms or narrowing:
+            return self._ranked(asked, narrowing, most)
+        if asked.terms or narrowing or query.sort:
             return self._sorted(query.sort or "downloads", asked, narrowing)
         return Found()
 
@@ -156,15 +161,15 @@ class Searcher:
         exact = self._exact(name, narrowing)
         if exact is not None:
             return Found(exact)
-        others = self._ranked(self._wanted(name), narrowing).others
+        others = self._ranked(self._wanted(name), narrowing, TEXTS_MAX).others
         return Found(did_you_mean=f"pkg:{others[0].name}" if others else None)
 
     def _exact(self, name: str, narrowing: Narrowing) -> Document | None:
         rows = self._rows(self._candidates.exact(name))
         return _of_name(name, filter(narrowing.allows, rows))
 
-    def _ranked(self, asked: Wanted, narrowing: Narrowing) -> Found:
-        numbers = self._candidates.find(asked, narrowing, self._first(narrowing))
+    def _ranked(self, asked: Wanted, narrowing: Narrowing, most: int) -> Found:
+        numbers = self._candidates.find(asked, narrowing, most)
         ranker = Ranker(asked)
         if narrowing:
             ranked = _ranked(ranker, filter(narrowing.allows, self._rows(numbers)))
@@ -199,9 +204,8 @@ class Searcher:
     def _matching(self, asked: Wanted, narrowing: Narrowing) -> tuple[list[Document], list[str]]:
         """Rows that match, most used first, and what is to be said about them."""
         if asked.terms or narrowing.expression():
-            first, most = self._first(narrowing), SORTED_MAX
-            found = self._candidates.matching(asked, narrowing, first, most)
-            rows = list(self._rows(found))
+            most = SORTED_MAX
+            rows = list(self._rows(self._candidates.matching(asked, narrowing, most)))
         else:
             rows, most = self._scan(narrowing), SCANNED_MAX
         note = f"Only the {most:,} most downloaded that match were looked at."
@@ -211,17 +215,12 @@ class Searcher:
         """Rows with the right downloads, by rank, and those that came after ranks were given."""
         low, ranks = narrowing.downloads.low, self._candidates.ranks
         last = ranks if low is None else self._rank_below(low - 1) - 1
-        parts = ((self._first(narrowing), last), (ranks + 1, self._candidates.total))
+        parts = ((narrowing.first, last), (ranks + 1, self._candidates.total))
         found: list[Document] = []
         for start, stop in parts:
             rows = self._database.execute(_SCAN, (start, stop, SCANNED_MAX - len(found)))
             found += map(Document._make, rows)
         return found
-
-    def _first(self, narrowing: Narrowing) -> int:
-        """The first rank that has few enough downloads."""
-        high = narrowing.downloads.high
-        return 1 if high is None else self._rank_below(high)
 
     def _rank_below(self, downloads: int) -> int:
         """The first rank with no more downloads than that."""

@@ -58,7 +58,7 @@ def plain(text: str) -> str:
     """Lower case without accents; what is no text (control, half a surrogate) becomes a space."""
     if text.isascii():
         return text.lower()
-    parts = unicodedata.normalize("NFKD", text.lower())
+    parts = unicodedata.normalize("NFKD", text).lower()
     kept = (" " if unicodedata.category(c) in {"Cc", "Cs"} else c for c in parts)
     return unicodedata.normalize("NFC", "".join(c for c in kept if not unicodedata.combining(c)))
 
