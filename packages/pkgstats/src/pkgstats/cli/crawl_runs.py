@@ -13,6 +13,7 @@ from pkgstats.crawler.follow import Follower
 from pkgstats.crawler.memory import Memory
 from pkgstats.crawler.notes import FILE
 from pkgstats.crawler.plan import FULL, LIGHT, Ask, Work
+from pkgstats.crawler.recheck import Rechecker
 from pkgstats.crawler.sources import Sources
 from pkgstats.records.names import is_package_name
 from pkgstats.sample import TITLE, begin
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from pkgstats.crawler.follow import Event
     from pkgstats.crawler.notes import Notes
+    from pkgstats.crawler.recheck import Rechecked
     from pkgstats.node import Node
     from pkgstats.sources.addresses import Addresses
 
@@ -44,6 +46,7 @@ class Asked:
     names: tuple[str, ...] = ()
     top: int | None = None
     follow: bool = False
+    recheck: bool = False
     full: bool | None = None
     max_age: float | None = None
     registry: str | None = None
@@ -219,6 +222,12 @@ class Run:
             return None
         work = self._asked.work(names, self._memory, self.crawler.now)
         return await self.crawler.crawl(work)
+
+    async def recheck(self) -> Rechecked:
+        """Look at today's sample of other writers' records."""
+        me = self.crawler.me
+        checker = Rechecker(self._node, self._memory, self._sources, self._view, me=me)
+        return await checker.run()
 
     async def follow(self, on_event: Callable[[Event], None]) -> None:
         """Go on until cancelled."""

@@ -16,7 +16,7 @@ from pkgstats import transfer
 from pkgstats.cli.crawl_runs import Asked, Run, own_writer, planned
 from pkgstats.cli.folder import group_of, prepared_group
 from pkgstats.cli.options import data_option, json_option, network_options
-from pkgstats.cli.output import clean, console, number, remarks, show_json
+from pkgstats.cli.output import clean, console, number, remarks, short, show_json
 from pkgstats.cli.running import run
 from pkgstats.cli.serving import progress_bars
 from pkgstats.crawler.memory import Memory
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from pkgstats.crawler.crawl import Outcome
     from pkgstats.crawler.plan import Ask
+    from pkgstats.crawler.recheck import Rechecked
     from pkgstats.node import Network
     from pkgstats.transfer import Imported, Listed
 
@@ -54,6 +55,9 @@ def told_errors() -> Iterator[None]:
 @click.argument("names", nargs=-1, metavar="[NAME|@USER]...")
 @click.option("--top", type=click.IntRange(1, 5_000_000), help="The most downloaded packages.")
 @click.option("--follow", is_flag=True, help="Go on for ever: what changes, and what is due.")
+@click.option(
+    "--recheck", is_flag=True, help="Look at some of other writers' records again, a few a day."
+)
 @click.option("--full/--light", default=None, help="Versions, readme, weeks; or but the latest.")
 @click.option(
     "--max-age",
@@ -75,8 +79,8 @@ def crawl(
     watched: with --follow they are looked at each week. Ctrl-C ends a crawl at any point; the next
     one goes on from there, and says nothing twice.
     """
-    if not (names or options["top"] or options["follow"]):
-        raise click.UsageError("say which packages: NAME, @USER, --top N or --follow")
+    if not (names or options["top"] or options["follow"] or options["recheck"]):
+        raise click.UsageError("say which packages: NAME, @USER, --top N, --follow or --recheck")
     asked = Asked(names=names, **options)
     with told_errors():
         asked.check()
@@ -130,12 +134,31 @@ async def crawl_in(folder: Path, asked: Asked, network: Network | None, as_json:
         doing.crawler.on_progress = lambda one: bars.update(
             task, description=clean(one.name)[:24], completed=one.done, total=one.total
         )
+        if asked.recheck:
+            show_rechecked(await doing.recheck(), as_json)
         outcome = await doing.once()
         if outcome is not None:
             show_outcome(outcome, as_json)
         if asked.follow:
             await doing.follow(lambda event: show_event(event.what, event.text, as_json))
         await node.index()
+
+
+def show_rechecked(found: Rechecked, as_json: bool) -> None:
+    """What came of looking at others' records."""
+    if as_json:
+        show_json(found)
+        return
+    click.echo(
+        f"{number(found.checked)} records of others looked at again, {number(found.wrong)} wrong,"
+        f" {number(found.unclear)} unclear"
+    )
+    for writer, what in found.errors[:SHOWN]:
+        click.echo(f"wrong: {short(writer)} {clean(what)}")
+    for writer in found.aside:
+        click.echo(f"set aside: {short(writer)}; `pkgstats writers` shows the scores")
+    if found.private:
+        click.echo(f"{number(found.private)} not asked about: their scopes are private", err=True)
 
 
 def show_event(what: str, text: str, as_json: bool) -> None:

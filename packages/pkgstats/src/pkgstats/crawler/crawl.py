@@ -135,6 +135,11 @@ class Crawler:
         self._done = self._total = 0
 
     @property
+    def me(self) -> bytes:
+        """What my writer is known by."""
+        return self._writer.key
+
+    @property
     def now(self) -> int:
         """Ms since 1970."""
         return int(self.sources.client.now() * 1000)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from pkgstats.crawler.notes import SEQUENCE, SPENT, Notes
-from pkgstats.crawler.recall import SCHEMA, recall, row_hash, said_key
+from pkgstats.crawler.notes import RECHECKED, SEED, SEQUENCE, SPENT, Notes
+from pkgstats.crawler.recall import SCHEMA, readme_key, recall, row_hash, said_key
 from pkgstats.merge import state_at
 from pkgstats.records.codec import content_hash
 from pkgstats.records.model import Retraction, Tombstone
@@ -99,6 +100,12 @@ class Memory(Notes):
         row = self._database.execute(find, (said_key(record),)).fetchone()
         return row is None or bytes(row[0]) != content_hash(record)
 
+    def readme_block(self, digest: bytes) -> int | None:
+        """The block of my ``readme`` feed in which that readme begins."""
+        find = "select block from said where key = ?"
+        row = self._database.execute(find, (readme_key(digest),)).fetchone()
+        return None if row is None else int(row[0])
+
     def new_rows(self, rows: Sequence[Row]) -> Iterator[Row]:
         """Those rows of the list that I have not said so."""
         if len(rows) < MANY_ROWS:
@@ -157,6 +164,26 @@ class Memory(Notes):
             drop = "delete from pending where name = ?"
             self._database.executemany(drop, [(name,) for name in names])
 
+    def seed(self) -> bytes:
+        """Random, made once: nobody else knows which records are looked at again."""
+        found = self._value(SEED)
+        if not isinstance(found, bytes):
+            found = secrets.token_bytes(32)
+            with self._database:
+                self._put(SEED, found)
+        return found
+
+    def rechecked(self, day: int) -> set[str]:
+        """Records of others that were looked at again on a day."""
+        told, *keys = str(self._value(RECHECKED) or "0").split("\n")
+        return set(keys) if told == str(day) else set()
+
+    def note_rechecked(self, day: int, key: str) -> None:
+        """A record was looked at again; those of other days are forgotten."""
+        with self._database:
+            keys = sorted({*self.rechecked(day), key})
+            self._put(RECHECKED, "\n".join([str(day), *keys]))
+
     def note_spent(self, spent: tuple[int, int]) -> None:
         """Note how many requests were made today."""
         with self._database:
@@ -187,7 +214,8 @@ class Memory(Notes):
         with database:
             for table in ("said", "rows", "tails", "names", "checked"):
                 database.execute(f"delete from {table}")  # noqa: S608 - names of our own
-            database.execute("delete from meta where key not in (?, ?)", (SEQUENCE, SPENT))
+            kept = (SEQUENCE, SPENT, SEED, RECHECKED)
+            database.execute("delete from meta where key not in (?, ?, ?, ?)", kept)
             database.execute("insert into meta values ('identity', ?)", (identity,))
 
     def _take(self, kind: str, start: int, blocks: list[bytes]) -> None:

@@ -20,6 +20,8 @@ FILE: Final = "crawl.db"
 
 SEQUENCE: Final = "sequence"
 SPENT: Final = "spent"
+SEED: Final = "seed"
+RECHECKED: Final = "rechecked"
 
 
 class Notes:

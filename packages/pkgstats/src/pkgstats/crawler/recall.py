@@ -65,10 +65,15 @@ def said_key(record: Known) -> str:
     if isinstance(record, WeekCounts):
         return f"W {record.name} {record.last_day} {min(record.versions, default='')}"
     if isinstance(record, ReadmePart):
-        return f"R {record.digest.hex()} {record.part}"
+        return readme_key(record.digest, record.part)
     if isinstance(record, NamesBlock):
         return f"N {names_hash(record.names).hex()}"
     return f"{record.letter} {content_hash(record).hex()}"
+
+
+def readme_key(digest: bytes, part: int = 0) -> str:
+    """What a part of a readme is remembered by."""
+    return f"R {digest.hex()} {part}"
 
 
 def gist(record: Snapshot) -> str:

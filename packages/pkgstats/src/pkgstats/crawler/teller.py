@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pkgstats.crawler.recall import said_key
 from pkgstats.listing import index_records
+from pkgstats.records.model import Snapshot
 from pkgstats.trust import CORE_OF
 
 if TYPE_CHECKING:
@@ -81,13 +83,23 @@ class Teller:
         listed, self._listed = list(self._listed), {}
         looked, self._looked, self._looks = self._looked, {}, 0
         for kind in ORDER:
-            await self._writer.append([one for one in records if CORE_OF[type(one)] == kind])
+            chosen = [one for one in records if CORE_OF[type(one)] == kind]
+            if kind == "detail":
+                await self._memory.catch_up()  # with the readmes that were just said
+                chosen = [self._with_readme(one) for one in chosen]
+            await self._writer.append(chosen)
         self.said += len(records)
         await self._memory.catch_up()
         rows = [row for name in listed if (row := row_of(name)) is not None]
         await self._say_rows(rows, now)
         for part, names in looked.items():
             self._memory.note(part, names)
+
+    def _with_readme(self, record: Known) -> Known:
+        """The record; if it is of a package, with where its readme lies."""
+        if not isinstance(record, Snapshot) or record.readme_hash is None:
+            return record
+        return replace(record, readme_block=self._memory.readme_block(record.readme_hash))
 
     async def _say_rows(self, rows: Sequence[Row], now: int) -> None:
         new = list(self._memory.new_rows(rows))
