@@ -194,3 +194,10 @@ def test_packages_of_a_scope_with_a_registry_of_its_own_are_refused_before_anyon
     answer(folder, "import", str(tmp_path / "private.tsv"))
     assert answer(folder, "crawl", "--top", "3")["private"] == 1
     assert not any("secret" in target for target in registry.asked)
+
+
+def test_a_recheck_alone_says_how_many_were_looked_at(folder: Path, registry: FakeRegistry) -> None:
+    imported(folder)
+    assert "0 records of others looked at again" in run(folder, "crawl", "--recheck").stdout
+    assert answer(folder, "crawl", "--recheck")["aside"] == []
+    assert registry.asked == []

@@ -15,6 +15,7 @@ from .world import TODAY, Clock, addresses, fake, member, populate
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pkgstats.crawler.sources import Sources
     from pkgstats.node import Node
 
     from .world import Member
@@ -54,8 +55,9 @@ async def tell(writer: Writer, version: str, factor: float) -> None:
     await writer.append(days_of(first, told))
 
 
-def checker(one: Member) -> Rechecker:
-    return Rechecker(one.node, one.memory, one.crawler.sources, one.view, me=one.crawler.me)
+def checker(one: Member, sources: Sources | None = None) -> Rechecker:
+    chosen, node = sources or one.crawler.sources, one.node
+    return Rechecker(node.multis, node.indexer, one.memory, chosen, one.view, me=one.crawler.me)
 
 
 async def test_the_liar_is_set_aside_and_the_honest_and_the_stale_are_not(tmp_path: Path) -> None:
@@ -99,8 +101,7 @@ async def test_few_errors_are_no_verdict_and_what_was_taken_back_is_none(tmp_pat
         await one.node.catch_up()
         private = replace(addresses(registry), scopes={"work": "http://127.0.0.1:9"})
         sources = replace(one.crawler.sources, addresses=private)
-        asks = Rechecker(one.node, one.memory, sources, one.view, me=one.crawler.me)
-        found = await asks.run(one_in=1)
+        found = await checker(one, sources).run(one_in=1)
         assert (found.checked, found.wrong, found.private, found.aside) == (1, 1, 1, [])
         assert found.errors == [(liar.key, "P a 9.9.9")]
         assert registry.asked == ["/a"]

@@ -226,7 +226,10 @@ class Run:
     async def recheck(self) -> Rechecked:
         """Look at today's sample of other writers' records."""
         me = self.crawler.me
-        checker = Rechecker(self._node, self._memory, self._sources, self._view, me=me)
+        node = self._node
+        checker = Rechecker(
+            node.multis, node.indexer, self._memory, self._sources, self._view, me=me
+        )
         return await checker.run()
 
     async def follow(self, on_event: Callable[[Event], None]) -> None:

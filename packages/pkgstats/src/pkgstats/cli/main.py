@@ -11,6 +11,7 @@ from pkgstats.cli.packages import compare, show, user
 from pkgstats.cli.running import CodedGroup
 from pkgstats.cli.search import search
 from pkgstats.cli.serving import peers, rebuild, serve
+from pkgstats.cli.stats import stats
 from pkgstats.cli.writers import why, writers
 
 EXIT_CODES = """
@@ -45,6 +46,7 @@ COMMANDS = (
     show,
     user,
     compare,
+    stats,
     why,
     writers,
     group,

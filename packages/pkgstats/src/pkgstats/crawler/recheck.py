@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pkgstats import trust
 from pkgstats.crawler import sampling
@@ -21,11 +21,11 @@ from pkgstats.records.model import DayCounts, NamesBlock, Retraction
 from pkgstats.sources.errors import BudgetError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from hypermultifeed import Multifeed
     from pkgstats.crawler.memory import Memory
     from pkgstats.crawler.sources import Sources
-    from pkgstats.node import Node
     from pkgstats.records.model import Known, Member
     from pkgstats.view.reading import View
 
@@ -66,14 +66,32 @@ class Rechecked:
     aside: list[bytes] = field(default_factory=list)
 
 
+class Score(Protocol):
+    """Who keeps the scores: the view's indexer."""
+
+    async def note_check(self, writer: bytes, *, wrong: bool) -> None:
+        """Note that a record of a writer was looked at again."""
+
+    async def catch_up(self) -> None:
+        """Draw the conclusions."""
+
+
 class Rechecker:
     """Checks the writers of a group that are not mine."""
 
     def __init__(
-        self, node: Node, memory: Memory, sources: Sources, view: View, *, me: bytes
+        self,
+        multis: Mapping[str, Multifeed],
+        score: Score,
+        memory: Memory,
+        sources: Sources,
+        view: View,
+        *,
+        me: bytes,
     ) -> None:
         """Take what it works with; all of it is open. ``me``: key of my ``meta`` feed."""
-        self._node = node
+        self._multis = multis
+        self._score = score
         self._memory = memory
         self._sources = sources
         self._view = view
@@ -106,7 +124,7 @@ class Rechecker:
             pass  # the rest is for another day
         finally:
             self._memory.note_spent(client.limiter.spent)
-        await self._node.catch_up()
+        await self._score.catch_up()
         found.aside = [one.key for one in self._view.writers() if one.aside]
         return found
 
@@ -136,7 +154,7 @@ class Rechecker:
         self, member: Member, kind: str, core: bytes, day: int
     ) -> AsyncIterator[tuple[tuple[int, int], Known]]:
         """The records of a feed that count and are here, with their places; names come first."""
-        feeds = {one.key: one for one in self._node.multis[kind].feeds()}
+        feeds = {one.key: one for one in self._multis[kind].feeds()}
         feed = feeds.get(core)
         if feed is None:
             return
@@ -177,7 +195,7 @@ class Rechecker:
             if wrong is None:
                 found.unclear += 1
             else:
-                await self._node.indexer.note_check(writer, wrong=wrong)
+                await self._score.note_check(writer, wrong=wrong)
                 found.checked += 1
                 found.wrong += wrong
                 found.errors += [(writer, one.key)] if wrong else []

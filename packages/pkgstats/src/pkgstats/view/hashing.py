@@ -2,6 +2,7 @@
 
 It knows nothing of local numbers, of the order in which things came, or of what lost: views of
 the same blocks have the same hash, and two writers who tell the same at the same times too.
+It is over the accepted writers that this peer has not set aside (`trust.is_set_aside`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,115 @@
+"""``pkgstats stats``: totals, growth and outages, out of the days that were told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pkgstats import stats as statistics
+from pkgstats.cli.folder import opened
+from pkgstats.cli.options import data_option, json_option
+from pkgstats.cli.output import cell, clean, console, date_of, number, show_json, sparkline, table
+from pkgstats.cli.packages import not_known
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pkgstats.view.reading import View
+
+PERIODS: Final = (("week", statistics.WEEK), ("month", statistics.MONTH), ("year", statistics.YEAR))
+
+SUMMED: Final = 1000
+"""The most downloaded packages, by which the whole is judged."""
+
+OUTAGES_SHOWN: Final = 10
+WEEKS_SHOWN: Final = 52
+
+
+@click.command()
+@click.argument("name", required=False)
+@data_option
+@json_option
+def stats(folder: Path, name: str | None, as_json: bool) -> None:
+    """Show totals, growth and outages: of a package, or of the 1,000 most downloaded together.
+
+    A period is compared with the one before it, day by day. An outage is a day on which nothing at
+    all was counted; it is left out on both sides.
+    """
+    with opened(folder) as here:
+        if name is not None and here.view.package(name) is None:
+            raise not_known(here.suggest(name), name, as_json)
+        found = gathered(here.view, name)
+    if as_json:
+        show_json(found)
+    else:
+        show_stats(found)
+
+
+def gathered(view: View, name: str | None) -> dict[str, Any]:
+    """What there is to say, for JSON and for people."""
+    top = [row.name for row in islice(view.listing_rows(), SUMMED)]
+    each = [{day.day: day.count for day in view.days(one)} for one in top]
+    outages = statistics.outages_of(each)
+    if name is not None:
+        days = {day.day: day.count for day in view.days(name)}
+    else:
+        days = dict(sum((Counter(one) for one in each), Counter()))
+    stop = max(days, default=-1) + 1
+    weeks = [one for one in statistics.weeks_of(days, outages) if one.told == statistics.WEEK]
+    told = view.counts()
+    return {
+        "name": name,
+        "packages": told.packages,
+        "writers": told.writers,
+        "summed": 1 if name is not None else sum(bool(one) for one in each),
+        "first_day": date_of(min(days)) if days else None,
+        "last_day": date_of(stop - 1) if days else None,
+        "growth": {title: statistics.growth(days, span, stop, outages) for title, span in PERIODS},
+        "weeks": weeks[-WEEKS_SHOWN:],
+        "outages": [date_of(day) for day in sorted(outages & set(days))],
+    }
+
+
+def show_stats(found: dict[str, Any]) -> None:
+    """As a table, with a line of weeks."""
+    out = console()
+    click.echo(
+        f"{number(found['packages'])} packages, told of by {number(found['writers'])} writers"
+    )
+    if found["last_day"] is None:
+        click.echo("nobody has told of downloads by day; `pkgstats crawl` asks for them", err=True)
+        return
+    of = clean(found["name"] or f"{number(found['summed'])} of the most downloaded packages")
+    click.echo(f"{of}, {found['first_day']} to {found['last_day']}")
+    columns = [
+        ("last", "left"),
+        ("downloads", "right"),
+        ("before", "right"),
+        ("growth", "right"),
+        ("days told", "right"),
+    ]
+    rows = [
+        (
+            title,
+            number(one.now.downloads),
+            number(one.before.downloads),
+            percent(one.ratio),
+            number(one.now.told),
+        )
+        for title, one in found["growth"].items()
+    ]
+    out.print(table(columns, rows, out=out))
+    if found["weeks"]:
+        line = sparkline([one.downloads for one in found["weeks"]])
+        out.print(cell(f"by week: {line}"))
+    if found["outages"]:
+        shown = ", ".join(found["outages"][-OUTAGES_SHOWN:])
+        out.print(cell(f"{number(len(found['outages']))} outages: {shown}"))
+
+
+def percent(ratio: float | None) -> str:
+    """A ratio as people say it; a dash where too little is known."""
+    return "-" if ratio is None else f"{(ratio - 1) * 100:+.1f} %"
