@@ -311,7 +311,13 @@ def export(folder: Path, file: Path, form: Any, as_json: bool) -> None:
     type=click.Choice(["text", "atom", "jsonfeed"]),
     help="For people, or for readers of feeds.",
 )
-@click.option("--size", default=digests.SIZE, show_default=True, type=click.IntRange(1, 100))
+@click.option(
+    "--size",
+    default=digests.SIZE,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Packages of each part.",
+)
 @data_option
 @json_option
 def digest(folder: Path, form: str, size: int, as_json: bool) -> None:
