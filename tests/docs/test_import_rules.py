@@ -73,6 +73,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "writer": frozenset({"records", "trust"}),
     "view": frozenset({"records", "merge", "trust"}),
     "indexer": frozenset({"view", "trust"}),
+    "readmes": frozenset({"records", "view"}),
     "search": frozenset({"records", "view"}),
     "digest": frozenset({"stats", "view"}),
     "crawler": frozenset(
@@ -80,10 +81,12 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
     "growth": frozenset({"stats", "view"}),
     "node": frozenset(
-        {"group", "growth", "indexer", "records", "search", "trust", "view", "writer"}
+        {"group", "growth", "indexer", "readmes", "records", "search", "trust", "view", "writer"}
     ),
     "past": frozenset({"indexer", "node", "search", "trust", "view", "writer"}),
-    "web": frozenset({"group", "node", "past", "plain", "records", "search", "stats", "view"}),
+    "web": frozenset(
+        {"group", "node", "past", "plain", "readmes", "records", "search", "stats", "view"}
+    ),
 }
 """The application's layers, from the inside out. `cli` and what only it uses may import all."""
 

@@ -25,6 +25,7 @@ from pkgstats import trust
 from pkgstats.group import Acceptance, Group, GroupError, root_key
 from pkgstats.growth import ratios
 from pkgstats.indexer import Indexer, now_ms
+from pkgstats.readmes import ReadmeError, readme_of
 from pkgstats.records.blocks import encode_block
 from pkgstats.records.model import CORES, GroupList
 from pkgstats.search.engine import Search
@@ -55,7 +56,9 @@ QUIET_S: Final = 0.2
 IMPATIENT_S: Final = 20.0
 """… or after so long at the latest: much comes in a row, and each update has its price."""
 
-SPARSE: Final = frozenset({"readme"})
+README: Final = "readme"
+
+SPARSE: Final = frozenset({README})
 """Kinds of which blocks are fetched only when they are looked at."""
 
 
@@ -216,6 +219,17 @@ class Node:
         """Make the view and the search index anew from the feeds; the old ones answer meanwhile."""
         await self.indexer.rebuild()
         await self.search.rebuild(progress)
+
+    async def readme(self, name: str) -> str:
+        """The readme of a package, from here or from a peer that is connected.
+
+        Raises:
+            ReadmeError: the package is not known, has none, or nobody who has it is there.
+        """
+        facts = self._view.package(name)
+        if facts is None or README not in self.multis:
+            raise ReadmeError("a package that is not known, or a node that takes no readmes")
+        return await readme_of(self._view, self.multis[README], facts)
 
     # --- the group
 

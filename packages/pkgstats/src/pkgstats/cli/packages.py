@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.text import Text
 
-from pkgstats.cli.folder import opened
+from pkgstats.cli.asking import ask_serve
+from pkgstats.cli.folder import opened, prepared_group
 from pkgstats.cli.options import data_option, json_option, parsed_day
 from pkgstats.cli.output import (
     cell,
@@ -21,17 +22,19 @@ from pkgstats.cli.output import (
     sparkline,
     table,
 )
-from pkgstats.cli.running import FoundNothing
+from pkgstats.cli.running import FoundNothing, run
 from pkgstats.growth import growth_of
 from pkgstats.indexer import now_ms
-from pkgstats.node import DAY_MS
+from pkgstats.node import DAY_MS, Node
 from pkgstats.plain import everything
+from pkgstats.readmes import ReadmeError
 from pkgstats.records.names import NAME_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pkgstats.group import Group
     from pkgstats.view.facts import DayFacts, ListingRow, PackageFacts
     from pkgstats.view.reading import View
 
@@ -53,10 +56,19 @@ WEEK: Final = 7
     callback=parsed_day,
     help="Show what was known at the end of that day (UTC), like 2026-01-31.",
 )
+@click.option(
+    "--readme",
+    is_flag=True,
+    help="Show its readme, which is fetched from a peer if it is not here and `serve` runs.",
+)
 @data_option
 @json_option
-def show(folder: Path, name: str, day: int | None, as_json: bool) -> None:
+def show(folder: Path, name: str, day: int | None, readme: bool, as_json: bool) -> None:
     """Show all that is known of a package."""
+    if readme:
+        text = readme_from(folder, name)
+        show_json({"name": name, "readme": text}) if as_json else click.echo(shown(text))
+        return
     with opened(folder, day) as here:
         facts = here.view.package(name)
         if facts is None:
@@ -65,6 +77,26 @@ def show(folder: Path, name: str, day: int | None, as_json: bool) -> None:
             show_json(everything(here.view, name))
         else:
             show_package(here.view, facts)
+
+
+def shown(text: str) -> str:
+    """A text of several lines that came from elsewhere, safe for a terminal."""
+    return "\n".join(clean(line) for line in text.splitlines())
+
+
+def readme_from(folder: Path, name: str) -> str:
+    """A readme: asked of a running `serve`, which has peers, or read from the feeds here."""
+    told = ask_serve(folder, "GET", "readme", name=name)
+    return told if isinstance(told, str) else run(read_readme(folder, prepared_group(folder), name))
+
+
+async def read_readme(folder: Path, group: Group, name: str) -> str:
+    """A readme that is here."""
+    async with Node(folder, group) as node:
+        try:
+            return await node.readme(name)
+        except ReadmeError as error:
+            raise click.ClickException(f"{error}; is `pkgstats serve` running?") from error
 
 
 @click.command()

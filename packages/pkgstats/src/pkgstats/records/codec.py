@@ -30,6 +30,7 @@ EXTRA_KEYS_MAX: Final = 64
 
 OBSERVED_AT_KEY: Final = 2
 EVIDENCE_KEY: Final = 4
+README_BLOCK_KEY: Final = 57
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def decode(data: bytes) -> list[Known | UnknownRecord | BadRecord]:
 
 
 def content_hash(record: Known) -> bytes:
-    """BLAKE2b-256 of all that a record says but when and by which answer it was seen.
+    """BLAKE2b-256 of all that a record says but when, by which answer, and where in a feed.
 
     Two writers that see the same thing say the same; a writer that sees what it has said already
     has nothing to say.
@@ -204,6 +205,7 @@ def content_hash(record: Known) -> bytes:
     found = to_map(record)
     found.pop(OBSERVED_AT_KEY, None)
     found.pop(EVIDENCE_KEY, None)
+    found.pop(README_BLOCK_KEY, None)
     return hashlib.blake2b(cbor2.dumps(found), digest_size=32).digest()
 
 

@@ -89,7 +89,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot(Record):
-    """P: the latest version of a package, as its manifest has it."""
+    """P: the latest version of a package, as its manifest has it.
+
+    Attributes:
+        readme_hash: what its readme is called by.
+        readme_block: the block of the writer's ``readme`` feed in which that begins.
+    """
 
     type: ClassVar[int] = 1
     letter: ClassVar[str] = "P"
@@ -118,6 +123,7 @@ class Snapshot(Record):
     dist_tags: dict[str, str] | None = key(26, MapOf(WORD, VERSION, 256))
     readme_hash: bytes | None = key(27, KEY)
     created: int | None = key(28, MILLISECONDS)
+    readme_block: int | None = key(57, Number())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,9 @@ from starlette.routing import Route
 from hypermultifeed import HypermultifeedError, parse_key
 from pkgstats.group import GroupError
 from pkgstats.plain import plain
+from pkgstats.readmes import ReadmeError
 from pkgstats.records.model import ROLES
+from pkgstats.records.names import NAME_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -90,6 +92,7 @@ def control_routes(node: Node, secret: str, pasts: Pasts | None = None) -> list[
         "revoke": ("POST", control.revoke),
         "rebuild": ("POST", control.rebuild),
         "past": ("POST", control.past),
+        "readme": ("GET", control.readme),
     }
     return [
         Route(f"/control/{name}", _guarded(answer, secret), methods=[method])
@@ -120,6 +123,9 @@ class _Control:
         await self._node.rebuild()
         return {}
 
+    async def readme(self, request: Request) -> Any:
+        return await self._node.readme(request.query_params.get("name", "")[:NAME_BYTES_MAX])
+
     async def past(self, request: Request) -> Any:
         if self._pasts is None:
             raise ValueError("only the present can be looked at here")
@@ -140,7 +146,7 @@ def _guarded(answer: Answer, secret: str) -> Callable[[Request], Awaitable[Respo
             return JSONResponse({"error": "not for you"}, 403)
         try:
             return JSONResponse(plain(await answer(request)))
-        except (GroupError, HypermultifeedError, ValueError) as error:
+        except (GroupError, HypermultifeedError, ReadmeError, ValueError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return respond
