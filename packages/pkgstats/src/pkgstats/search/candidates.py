@@ -137,9 +137,8 @@ class Candidates:
         return self._ids(_COUNT_TEXTS, narrowing.expression(), limit)[0]
 
     def starting_with(self, squashed: str, limit: int) -> list[int]:
-        """Packages with a name, or words side by side in it, that starts so; most used first."""
-        find = f'joined:"{squashed}"*'
-        return self._ids(_NAMES, find, limit) if len(squashed) > 1 else []
+        """Packages with a name, or a word or two of it, that starts so; most used first."""
+        return self._ids(_NAMES, f'"{squashed}"*', limit) if len(squashed) > 1 else []
 
     def _named(self, wanted: Wanted) -> list[int]:
         """Packages that have the name, signs and scope aside."""

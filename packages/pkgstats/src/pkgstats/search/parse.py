@@ -24,14 +24,21 @@ CHARACTERS_MAX: Final = 1000
 FILTERS_MAX: Final = 24
 """Filters of a query, and words that must not stand there."""
 
+VALUES_MAX: Final = 16
+"""Values of one filter."""
+
 NUMBER_MAX: Final = 2**53 - 1
 """Largest number of downloads that can be asked for."""
 
 _PART: Final = re.compile(
-    r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"|(?P<field>[A-Za-z]+):(?P<value>"[^"]*"|\S*)'
+    r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"|(?P<field>[A-Za-z]+):(?P<value>(?:"[^"]*"|[^\s"])*)'
     r"|(?P<word>\S+))"
 )
 _PERSON: Final = re.compile(r"[@~]([^\s@~/]+)")
+_ITEM: Final = re.compile(r'(?:"[^"]*"|[^,"])+')
+_TOGETHER: Final = re.compile(r'(?<=[^+])\+(?=[^+])(?=(?:[^"]*"[^"]*")*[^"]*$)')
+"""A plus that is not within quotation marks, nor part of ``c++``."""
+
 _COMPARED: Final = re.compile(r"(>=|<=|>|<|=)?(.*)", re.DOTALL)
 _NUMBER: Final = re.compile(r"(\d{1,16}(?:\.\d{1,6})?)(?:e(\d{1,2}))?([kmg]?)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
@@ -113,9 +120,7 @@ def _part(match: re.Match[str]) -> _Part:
     name = (match["field"] or "").lower()
     name = _ALIASES.get(name, name)
     if name in _FIELDS:
-        return _Part(
-            source, offset, negative, name, match["value"].strip('"'), match.start("value")
-        )
+        return _Part(source, offset, negative, name, match["value"], match.start("value"))
     if name and match["value"] and (meant := _nearest(name, _FIELDS)):
         sentence = f"There is no {match['field']}: here."
         raise QueryError(sentence, match.start("field"), len(name) + 1, f"{meant}:")
@@ -143,19 +148,26 @@ def _without(query: Query, part: _Part) -> Query:
 
 
 def _filter(query: Query, part: _Part) -> Query:
-    """``field:a``, ``field:a,b`` (one of them), ``field:a+b`` (both), ``field:a,-b``."""
+    """``field:a``, ``field:a,b`` (one of them), ``keywords:a+b`` (both), ``field:a,-b``."""
     some: list[str] = []
     filters: list[Filter] = []
-    for value in part.value.lower().split(","):
+    for item in _ITEM.findall(part.value.lower()):
+        value = item.strip('"')
         if not value.strip("-+"):
             raise part.value_error(f"After {part.field}: a value is missing.")
-        together = [one for one in value.split("+") if one] if part.field == "keywords" else [value]
-        if value.startswith("-"):
-            filters.append(Filter(part.field, (value[1:],), part.negative))
+        together = _TOGETHER.split(item) if part.field == "keywords" else [value]
+        if item.startswith("-"):
+            filters.append(Filter(part.field, (value[1:].strip('"'),), part.negative))
         elif len(together) > 1:
-            filters += [Filter(part.field, (one,), not part.negative) for one in together]
+            filters += [
+                Filter(part.field, (one.strip('"'),), not part.negative) for one in together
+            ]
         else:
-            some += together
+            some.append(value)
+    if not some and not filters:
+        raise part.value_error(f"After {part.field}: a value is missing.")
+    if len(some) > VALUES_MAX:
+        raise part.value_error(f"A filter takes at most {VALUES_MAX} values.")
     if some:
         filters.insert(0, Filter(part.field, tuple(some), not part.negative))
     return _add(query, part, *filters)
@@ -177,9 +189,10 @@ def _mark(query: Query, part: _Part) -> Query:
 
 
 def _package(query: Query, part: _Part) -> Query:
-    if not part.value or part.negative:
+    name = part.value.strip('"')
+    if not name or part.negative:
         raise part.error("After pkg: stands the name of a package.")
-    return replace(query, package=part.value)
+    return replace(query, package=name)
 
 
 def _sort(query: Query, part: _Part) -> Query:

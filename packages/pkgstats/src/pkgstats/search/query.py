@@ -158,4 +158,4 @@ def _phrase(words: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    return f'"{value}"' if " " in value or "," in value else value
+    return f'"{value}"' if value.startswith("-") or set(value) & set(" ,+") else value

@@ -147,7 +147,8 @@ class Ranker:
             edits == 1,
             1 - (edits - 1) / 4 if edits else 0.0,
             min(1.0, name_words / 6),
-            one.stems.startswith(self._first, one.stems.index(" ", 1) if one.bare else 0),
+            one.stems.startswith(self._first)
+            or (one.bare != "" and one.stems.startswith(self._first, one.stems.index(" ", 1))),
             self._phrase in one.words or self._phrase in one.stems,
             exactly / max(6, one.words.count(" ") - 1),
             one.kind & DEPRECATED > 0,

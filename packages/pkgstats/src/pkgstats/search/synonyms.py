@@ -304,6 +304,7 @@ def _related_table(text: str) -> dict[str, tuple[tuple[str, ...], ...]]:
     found: dict[str, dict[tuple[str, ...], None]] = {}
     for line in text.strip().splitlines():
         first, *others = [tuple(stems(words(phrase))) for phrase in line.split(",")]
+        others = [other for other in others if other != first]
         found.setdefault(" ".join(first), {}).update((other, None) for other in others)
     return {phrase: tuple(others) for phrase, others in found.items()}
 

@@ -36,9 +36,13 @@ _WHOLE: Final = {
     "utils": "util", "utility": "util", "utilities": "util", "libs": "lib",
     "library": "lib", "libraries": "lib", "less": "less", "redis": "redis", "https": "https",
     "series": "series", "news": "news", "during": "during", "css": "css",
-    "kubernetes": "kubernetes",
+    "kubernetes": "kubernetes", "conversion": "convert", "conversions": "convert",
+    "comparison": "compar", "comparisons": "compar", "resolution": "resolv", "built": "build",
+    "written": "writ", "found": "find", "children": "child", "indices": "index",
+    "matrices": "matrix", "vertices": "vertex", "analysis": "analyz", "analyses": "analyz",
+    "analyse": "analyz", "analyser": "analyz", "visualisation": "visual", "chosen": "choos",
 }  # fmt: skip
-"""Words that the rules below would cut wrongly."""
+"""Words that the rules below would cut wrongly, or not at all."""
 
 _ENDINGS: Final = (
     ("izations", 3), ("ization", 3), ("ations", 4), ("ation", 4), ("ators", 4), ("ator", 4),

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pkgstats.search import engine as engine_module
+from pkgstats.search.engine import NoIndexError, Search, SearchTimeoutError
+from pkgstats.search.query import Query, QueryError
+
+from .corpus import NOW, MadeUpFacts, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from pkgstats.search.searcher import Searcher
+
+
+@pytest.fixture
+async def search(tmp_path: Path, facts: MadeUpFacts) -> AsyncIterator[Search]:
+    @contextmanager
+    def opened() -> Iterator[MadeUpFacts]:
+        yield facts
+
+    async with Search(tmp_path / "search", opened, threads=2) as search:
+        yield search
+
+
+async def names(search: Search, text: str) -> list[str]:
+    return [hit.name for hit in (await search.search(text, now_ms=NOW)).hits]
+
+
+async def test_there_is_nothing_before_the_first_index(search: Search) -> None:
+    with pytest.raises(NoIndexError):
+        await search.search("react")
+    with pytest.raises(NoIndexError):
+        await search.suggest("rea")
+
+
+async def test_it_finds(search: Search) -> None:
+    assert (await search.refresh()).kind == "rebuilt"
+    assert (await names(search, "csv parser"))[0] == "csv-parse"
+    assert await names(search, "pkg:react") == ["react"]
+    assert (await search.search(Query(text="react"))).exact is not None
+    assert (await search.suggest("reac"))[0].name == "react"
+    assert len((await search.search("react", size=2)).hits) == 2
+
+
+async def test_nonsense_is_refused_at_once(search: Search) -> None:
+    with pytest.raises(QueryError):
+        await search.search("sort:colour")
+
+
+async def test_results_are_remembered_until_the_index_changes(
+    search: Search, facts: MadeUpFacts
+) -> None:
+    await search.refresh()
+    first = await search.search("react", now_ms=NOW)
+    assert await search.search("react", now_ms=NOW) is first
+    assert await search.search("react", size=5, now_ms=NOW) is not first
+    facts.say(row_of("react-lamp 1.0.0 50 Glows"))
+    assert await search.search("react", now_ms=NOW) is first
+    assert (await search.refresh()).kind == "updated"
+    again = await search.search("react", now_ms=NOW)
+    assert (first.generation, again.generation) == (1, 2)
+    assert "react-lamp" in [hit.name for hit in again.hits]
+
+
+async def test_ages_are_reckoned_anew(search: Search) -> None:
+    await search.refresh()
+    assert "react" in [hit.name for hit in (await search.search("updated:<2d", now_ms=NOW)).hits]
+    later = await search.search("updated:<2d", now_ms=NOW + 86_400_000 * 9)
+    assert later.hits == ()
+
+
+async def test_few_results_are_remembered(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "CACHED", 2)
+    await search.refresh()
+    first = await search.search("react", now_ms=NOW)
+    await search.search("lodash", now_ms=NOW)
+    assert await search.search("react", now_ms=NOW) is first
+    await search.search("express", now_ms=NOW)
+    assert await search.search("react", now_ms=NOW) is first
+    await search.search("csv", now_ms=NOW)
+    await search.search("date", now_ms=NOW)
+    assert await search.search("react", now_ms=NOW) is not first
+
+
+async def test_searches_go_on_while_the_index_is_made_anew(
+    search: Search, facts: MadeUpFacts
+) -> None:
+    """Each answer is of one generation: all the old packages, or all the new ones."""
+    await search.refresh()
+    old, new = set(facts.rows), set(facts.rows)
+    rebuilt = asyncio.create_task(search.rebuild())
+    for number in range(20):
+        rows = [row_of(f"gen{number}x{i} 1.0.0 50 Glows") for i in range(3)]
+        facts.say(*rows)
+        new |= {row.name for row in rows}
+        asked = search.search("glow", size=100, now_ms=NOW)
+        found, done = await asyncio.gather(asked, search.refresh())
+        assert len(found.hits) % 3 == 0, [hit.name for hit in found.hits]
+        assert done.generation == facts.generation
+    await rebuilt
+    found = await search.search("glow", size=100, now_ms=NOW)
+    assert {hit.name for hit in found.hits} == new - old
+
+
+async def test_a_slow_search_is_stopped(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    await search.refresh()
+    monkeypatch.setattr(engine_module, "STEPS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr(search, "_deadline_s", -1.0)
+    with pytest.raises(SearchTimeoutError) as caught:
+        await search.search("react table", now_ms=NOW)
+    assert (caught.value.offset, caught.value.length) == (0, len("react table"))
+    monkeypatch.setattr(search, "_deadline_s", 60.0)
+    assert await names(search, "react table"), "the connection still works"
+
+
+async def test_who_gives_up_stops_the_search(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await search.refresh()
+    monkeypatch.setattr(engine_module, "STEPS_BETWEEN_LOOKS", 1)
+    started, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(searcher: Searcher) -> None:
+        started.set()
+        go_on.wait(10)
+        try:
+            searcher.suggest("react", 5)
+        finally:
+            ended.set()
+
+    task = asyncio.create_task(search._run(slow, ""))
+    await asyncio.to_thread(started.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    assert await asyncio.to_thread(ended.wait, 10)
+    assert await names(search, "react")
+
+
+async def test_closing_waits_and_can_be_repeated(search: Search) -> None:
+    await search.refresh()
+    await names(search, "react")
+    await search.close()
+    await search.close()
+    with pytest.raises(RuntimeError):
+        await search.search("lodash")
