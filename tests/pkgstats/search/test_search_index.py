@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pkgstats.search import index as index_module
+from pkgstats.search.documents import document
 from pkgstats.search.index import build, connect, read_identity, read_note, update
 from pkgstats.search.parse import parse
 from pkgstats.search.searcher import Searcher
@@ -132,14 +133,13 @@ def test_an_update_that_fails_changes_nothing(
 ) -> None:
     facts.say(row_of("walker 2.0.0 8000000 Strolls"), row_of("zzz 2.0.0 700 Snores"))
     before = ask(path, "select * from search_doc order by id")
-    real = index_module.document
 
     def breaks(number: int, row: Any, manifest: Any = None) -> Any:
         if row.name == "zzz":
             raise RuntimeError("no")
-        return real(number, row, manifest)
+        return document(number, row, manifest)
 
-    monkeypatch.setattr(index_module, "document", breaks)
+    monkeypatch.setattr("pkgstats.search.index.document", breaks)
     with pytest.raises(RuntimeError):
         update(path, facts, ["walker", "zzz"])
     assert ask(path, "select * from search_doc order by id") == before
