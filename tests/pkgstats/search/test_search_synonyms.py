@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pkgstats.search.synonyms import PHRASE_WORDS_MAX, RELATED, SAME
+from pkgstats.search.synonyms import PHRASE_WORDS_MAX, SAME
 from pkgstats.search.text import stem
 
 
@@ -14,17 +14,11 @@ def test_a_word_may_stand_for_several() -> None:
     assert ("cli",) in SAME["command lin"]
 
 
-def test_what_is_related_leads_one_way() -> None:
-    assert (stem("delimited"),) in RELATED["csv"]
-    assert stem("delimited") not in RELATED
-
-
 def test_no_word_leads_to_itself() -> None:
-    for table in (SAME, RELATED):
-        for phrase, others in table.items():
-            assert phrase not in {" ".join(other) for other in others}
+    for phrase, others in SAME.items():
+        assert phrase not in {" ".join(other) for other in others}
 
 
 def test_phrases_are_short_enough_to_be_found() -> None:
-    for phrase in (*SAME, *RELATED):
+    for phrase in SAME:
         assert 1 <= len(phrase.split()) <= PHRASE_WORDS_MAX

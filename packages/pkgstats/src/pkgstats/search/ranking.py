@@ -31,11 +31,10 @@ INFLECTED: Final = 0.95
 UNFINISHED_IN_NAME: Final = 0.8
 IN_LONGER_WORD: Final = 0.6
 UNFINISHED_IN_TEXT: Final = 0.7
-CORRECTED: Final = 0.7
+CORRECTED: Final = 0.6
 IN_SAME_WORDS: Final = 0.7
-IN_RELATED_WORDS: Final = 0.35
 """How well a word is met by another form of it, as the start of a word, within a longer one, after
-its spelling was corrected, by a synonym, and by what stands for something close by."""
+its spelling was corrected, and by a synonym."""
 
 NOWHERE: Final = "\0"
 """Stands in no text."""
@@ -199,7 +198,6 @@ class _Sought:
     __slots__ = (
         "_corrected",
         "_inside",
-        "_related",
         "_same",
         "_start",
         "_text_start",
@@ -219,7 +217,6 @@ class _Sought:
         self._inside = term.word if len(term.word) > 3 else NOWHERE
         self._corrected = [f" {stem(word)} " for word in term.corrected]
         self._same = _phrases(term.same)
-        self._related = _phrases(term.related)
 
     def in_name(self, names: str, stems: str, squash: str) -> float:
         """How well a name has it."""
@@ -244,9 +241,6 @@ class _Sought:
         for first, others in self._same:
             if (first in words or first in stems) and _all(others, stems, words):
                 return IN_SAME_WORDS
-        for first, others in self._related:
-            if (first in words or first in stems) and _all(others, stems, words):
-                return IN_RELATED_WORDS
         return 0.0
 
 

@@ -1,4 +1,4 @@
-"""Other words for the same thing, and words for things close by, among packages. Pure.
+"""Other words for the same thing, among packages. Pure.
 
 Written from general knowledge of what JavaScript packages are called and do; add freely: a group a
 line, words apart by commas. A group may hold several words for one: ``command line``.
@@ -185,108 +185,6 @@ highlight, syntax highlighting, highlighter
 immutable, immutability, persistent
 """
 
-_RELATED: Final = """
-csv, delimited, dsv
-validate, schema, validator
-argument, argv, option, flag, command
-command line, arguments, option, terminal
-test, assert, runner
-orm, sql, query builder, database, entity
-database, sql, sqlite, postgres, mysql
-state, store
-state management, store, state, atom, reactive
-websocket, realtime, socket
-http server, framework
-queue, redis, worker, job, message
-cron, schedule, scheduler, job
-cache, lru, memoize, ttl
-markdown, commonmark, remark, mdx
-image, jpeg, png, resize, thumbnail
-resize, scale, crop
-password, bcrypt, argon2, hash
-encrypt, aes, rsa, nacl
-color, ansi
-terminal, ansi, tty, console, cli
-deep, nested, recursive
-clone, deep, copy
-merge, deep, extend, assign
-uuid, ulid, identifier
-unique, uuid, id
-process, child process, spawn, exec
-command, shell, exec, spawn
-file, fs, filesystem
-watch, inotify
-directory, path
-delete, rm
-scrape, html
-browser, headless, automation
-email, mailer, send
-graphql, schema
-authentication, login, jwt, session
-upload, multipart, form
-form, input, field
-chart, visualization, canvas, svg
-animation, tween, spring, easing
-drag, drop, sortable
-table, datatable, column
-editor, wysiwyg, rich text, contenteditable
-rich text, editor, wysiwyg
-3d, webgl
-bundle, module
-transpile, typescript
-lint, rules
-mock, intercept
-retry, backoff, attempt
-rate limit, limiter, throttle, concurrency
-concurrency, limit, parallel, pool, queue
-promise, concurrency, await
-event, emitter, listener, pubsub
-xml, sax, dom, feed
-yaml, json, config
-json, parse, schema
-pdf, document, printer
-excel, workbook, sheet
-zip, compress, tar, deflate, extract
-locale, translation, i18n, intl
-translate, i18n, locale
-environment, variables
-configuration, rc, env
-dependency injection, container, ioc, inject
-router, route, navigation, path
-virtual dom, vdom, react
-component, ui, widget
-tooltip, floating, position
-select, autocomplete, dropdown
-calendar, datepicker, date picker
-date picker, datepicker, calendar
-notification, toast, push
-bignumber, precision, math, decimal
-math, arithmetic, calculation
-random, seed, prng
-string, text, word, letter
-case, camelcase, kebab, snake, capitalize
-slug, slugify, permalink
-escape, html, entities, encode
-fuzzy, search, match
-search, index, full text
-diff, patch, delta
-geo, geojson, coordinates, distance
-audio, sound, music, player
-video, player, hls, ffmpeg
-serial, port, usb, bluetooth
-s3, aws, storage, bucket
-redis, cache
-kafka, message, broker, amqp
-mqtt, iot, broker
-monorepo, packages
-changelog, release, conventional commits
-release, publish, version, semantic
-git hook, pre commit, lint staged
-process manager, daemon, forever
-polyfill, shim, ponyfill, core
-type check, typeof, is, kind
-"""
-
 
 def _table(text: str) -> dict[str, tuple[tuple[str, ...], ...]]:
     """For the stems of each phrase of a group, the stems of the others."""
@@ -299,18 +197,5 @@ def _table(text: str) -> dict[str, tuple[tuple[str, ...], ...]]:
     return {phrase: tuple(others) for phrase, others in found.items()}
 
 
-def _related_table(text: str) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """As `_table`, but only the first of each line leads to the others: csv to papaparse."""
-    found: dict[str, dict[tuple[str, ...], None]] = {}
-    for line in text.strip().splitlines():
-        first, *others = [tuple(stems(words(phrase))) for phrase in line.split(",")]
-        others = [other for other in others if other != first]
-        found.setdefault(" ".join(first), {}).update((other, None) for other in others)
-    return {phrase: tuple(others) for phrase, others in found.items()}
-
-
 SAME: Final = _table(_SAME)
 """Stems of a phrase, apart by spaces -> stems of phrases that mean the same."""
-
-RELATED: Final = _related_table(_RELATED)
-"""Stems of a phrase -> stems of what stands for things close by."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pkgstats.search.synonyms import PHRASE_WORDS_MAX, RELATED, SAME
+from pkgstats.search.synonyms import PHRASE_WORDS_MAX, SAME
 from pkgstats.search.text import STOPWORDS, name_words, squash, stem
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Term:
         stem: without its inflection.
         weight: how much it says (the rarer, the more).
         packages: in how many it stands.
-        same, related: stems that mean the same, or something close by; each one word or several.
+        same: stems that mean the same, each of one word or several.
         corrected: words that may have been meant, if it is misspelt.
     """
 
@@ -40,7 +40,6 @@ class Term:
     weight: float
     packages: int
     same: tuple[tuple[str, ...], ...] = ()
-    related: tuple[tuple[str, ...], ...] = ()
     corrected: tuple[str, ...] = ()
 
     @property
@@ -102,8 +101,6 @@ def _add_others(terms: list[Term]) -> None:
     for first in range(len(terms)):
         for last in range(first + 1, min(first + PHRASE_WORDS_MAX, len(terms)) + 1):
             run = terms[first:last]
-            phrase = " ".join(term.stem for term in run)
-            same, related = SAME.get(phrase, ()), RELATED.get(phrase, ())
-            for term in run if same or related else ():
+            same = SAME.get(" ".join(term.stem for term in run), ())
+            for term in run:
                 term.same = (*term.same, *same)[:OTHERS_MAX]
-                term.related = (*term.related, *related)[:OTHERS_MAX]
