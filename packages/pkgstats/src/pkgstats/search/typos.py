@@ -125,14 +125,19 @@ def rows_in(blobs: Iterable[tuple[int, bytes]], keys: Iterable[int]) -> set[int]
 
 
 class Vocabulary:
-    """Words that names consist of, and in how many names each stands."""
+    """Words that names consist of, and in how many names each stands.
+
+    A word and its correction have the same first letter or the same last one: so a sixth of the
+    words has to be looked at.
+    """
 
     def __init__(self, counted: Iterable[tuple[str, int]]) -> None:
         self._names: dict[str, int] = {}
-        self._by_length: defaultdict[int, list[str]] = defaultdict(list)
+        self._groups: defaultdict[tuple[int, str, str], list[str]] = defaultdict(list)
         for word, names in counted:
             self._names[word] = names
-            self._by_length[len(word)].append(word)
+            self._groups[len(word), word[0], ""].append(word)
+            self._groups[len(word), "", word[-1]].append(word)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -141,23 +146,21 @@ class Vocabulary:
         return word in self._names
 
     def corrections(self, word: str, limit: int = 3) -> list[Correction]:
-        """Other words that may have been meant: the nearest first, of those the most common.
-
-        Takes about a millisecond for 30,000 words.
-        """
+        """Other words that may have been meant: the nearest first, of those the most common."""
         most = 0 if len(word) > LONGEST else edits_allowed(len(word) + 2)
-        found: list[Correction] = []
+        found: set[Correction] = set()
         for length in range(len(word) - most, len(word) + most + 1) if most else ():
-            near = process.extract(
-                word,
-                self._by_length.get(length, ()),
-                scorer=OSA.distance,
-                score_cutoff=most,
-                limit=None,
-            )
-            found += [Correction(other, int(edits)) for other, edits, _ in near if edits]
-        found.sort(key=lambda one: (one.distance, -self._names[one.word], one.word))
-        return found[:limit]
+            for group in ((length, word[0], ""), (length, "", word[-1])):
+                near = process.extract(
+                    word,
+                    self._groups.get(group, ()),
+                    scorer=OSA.distance,
+                    score_cutoff=most,
+                    limit=None,
+                )
+                found.update(Correction(other, int(edits)) for other, edits, _ in near if edits)
+        order = sorted(found, key=lambda one: (one.distance, -self._names[one.word], one.word))
+        return order[:limit]
 
 
 def _entries(blob: bytes) -> array[int]:
