@@ -101,6 +101,18 @@ def test_another_process_goes_on_with_the_last_file(
     assert again.refresh(facts).kind == "unchanged"
 
 
+def test_a_process_notices_what_another_one_made_anew(
+    files: IndexFiles, facts: MadeUpFacts, tmp_path: Path
+) -> None:
+    files.refresh(facts)
+    other = IndexFiles(tmp_path / "search")
+    other.rebuild(facts)
+    assert files.number == other.number == 2
+    other.path(2).unlink()
+    assert files.number == 0
+    assert files.refresh(facts).kind == "rebuilt"
+
+
 def test_who_reads_an_old_file_goes_on(files: IndexFiles, facts: MadeUpFacts) -> None:
     files.refresh(facts)
     with closing(connect(files.path(1))) as old:

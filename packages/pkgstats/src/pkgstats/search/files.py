@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from pkgstats.search.index import Facts
 
+_BESIDE: Final = ("-journal", "-wal", "-shm")
+"""Files that SQLite lays beside a database."""
+
 _NAME: Final = re.compile(r"search-(\d{1,12})\.db")
 
 
@@ -60,6 +63,8 @@ class IndexFiles:
     @property
     def number(self) -> int:
         """Of the file that counts; 0: there is none."""
+        if self._number and not self.path(self._number).exists():
+            self._number = max(self._numbers(), default=0)  # another process has made one anew
         return self._number
 
     def path(self, number: int) -> Path:
@@ -82,11 +87,12 @@ class IndexFiles:
     def rebuild(self, facts: Facts, progress: Callable[[int], None] | None = None) -> Refreshed:
         """Make the index anew, and let it count when it is whole."""
         unfinished = self._folder / "search.unfinished"
-        for left in (unfinished, unfinished.with_name(f"{unfinished.name}-journal")):
-            left.unlink(missing_ok=True)
+        for end in ("", *_BESIDE):
+            unfinished.with_name(unfinished.name + end).unlink(missing_ok=True)
         build(unfinished, facts, progress)
-        unfinished.rename(self.path(self._number + 1))
-        self._number += 1
+        number = 1 + max(self._numbers(), default=0)
+        unfinished.rename(self.path(number))
+        self._number = number
         self._remove_old()
         return Refreshed("rebuilt", self._note("total"), self._note("generation"))
 
@@ -110,7 +116,7 @@ class IndexFiles:
         """Remove files that no longer count; one that is still open may have to wait."""
         for number in self._numbers():
             if number < self._number:
-                for end in ("", "-wal", "-shm"):
+                for end in ("", *_BESIDE):
                     with suppress(OSError):
                         self._folder.joinpath(f"search-{number}.db{end}").unlink(missing_ok=True)
 

@@ -145,7 +145,7 @@ def build(path: Path, facts: Facts, progress: Callable[[int], None] | None = Non
         database.execute("pragma journal_mode = wal")
     finally:
         database.close()
-    with path.open("rb") as file:  # SQLite has not waited for the disk
+    with path.open("r+b") as file:  # SQLite has not waited for the disk
         os.fsync(file.fileno())
 
 
