@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,18 @@ async def test_only_the_owner_changes_the_list(tmp_path: Path) -> None:
     async with node(tmp_path, Group(bytes(range(32))), alone=True) as one:
         with pytest.raises(GroupError, match="owner"):
             await one.admit(bytes(32))
+
+
+async def test_of_changes_to_the_list_at_once_none_is_lost(tmp_path: Path) -> None:
+    async with node(tmp_path, Group.create(tmp_path), alone=True) as owner:
+        keys = [bytes([number]) * 32 for number in range(8)]
+        await asyncio.gather(*map(owner.admit, keys), owner.set_rate(7))
+        await asyncio.gather(*(owner.revoke(key, {}) for key in keys[:4]), owner.admit(b"x" * 32))
+        listed = owner.group_list()
+    assert listed is not None
+    assert listed.rate == 7
+    assert {one.key for one in listed.members} == {*keys, b"x" * 32}
+    assert {one.key for one in listed.members if one.until is not None} == set(keys[:4])
 
 
 async def test_a_folder_is_open_once(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from hypermultifeed import DEFAULT_BOOTSTRAP, Corestore, Hypercore, Multifeed, Networker
 from pkgstats import group as groups
@@ -88,6 +88,13 @@ class Network:
         return cls(dht=False, lan=False, peers=peers, host="127.0.0.1", loopback=True)
 
 
+class ListChange(Protocol):
+    """What makes the next list of a group out of the newest one."""
+
+    def __call__(self, listed: GroupList | None, *, now: int) -> GroupList:
+        """The next list."""
+
+
 class Node:
     """One peer of one group. While it is open, nobody else can write to its folder.
 
@@ -136,6 +143,7 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self._work: asyncio.TaskGroup
         self._changed = asyncio.Event()
+        self._publishing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Open all of it, and go on with what is not read yet.
@@ -243,8 +251,7 @@ class Node:
         Raises:
             GroupError: the group is somebody else's, or is full.
         """
-        await self.catch_up()
-        return await self._publish(groups.admit(self.group_list(), key, role, now=self._clock()))
+        return await self._publish(partial(groups.admit, key=key, role=role))
 
     async def revoke(self, key: bytes, until: Mapping[str, int] | None = None) -> GroupList:
         """Let a member's feeds count only up to some block.
@@ -256,10 +263,10 @@ class Node:
         Raises:
             GroupError: the group is somebody else's, or that is no member.
         """
-        await self.catch_up()
         if until is None:
+            await self.catch_up()
             until = self._lengths(key)
-        return await self._publish(groups.revoke(self.group_list(), key, until, now=self._clock()))
+        return await self._publish(partial(groups.revoke, key=key, until=until))
 
     async def set_rate(self, rate: int) -> GroupList:
         """Set how often the whole group asks registries, in requests a thousand seconds.
@@ -267,16 +274,19 @@ class Node:
         Raises:
             GroupError: the group is somebody else's, or that is too much.
         """
-        await self.catch_up()
-        return await self._publish(groups.with_rate(self.group_list(), rate, now=self._clock()))
+        return await self._publish(partial(groups.with_rate, rate=rate))
 
-    async def _publish(self, listed: GroupList) -> GroupList:
+    async def _publish(self, change: ListChange) -> GroupList:
+        """Append the next list; one change after the other, since each is made from the last."""
         pair = self.group.key_pair
         if pair is None:
             raise GroupError(NOT_OWNER)
-        feed = await self.multis[trust.META].writer("group", key_pair=pair)
-        await feed.append(encode_block([listed]))
-        await self.catch_up()
+        async with self._publishing:
+            await self.catch_up()
+            listed = change(self.group_list(), now=self._clock())
+            feed = await self.multis[trust.META].writer("group", key_pair=pair)
+            await feed.append(encode_block([listed]))
+            await self.catch_up()
         return listed
 
     def _lengths(self, writer: bytes) -> dict[str, int]:
