@@ -1,22 +1,21 @@
-"""``pkgstats crawl``, ``import``, ``export`` and ``digest``: facts in, and out."""
+"""``pkgstats crawl`` and ``import``: facts that come in."""
 
 from __future__ import annotations
 
 import sys
 import time
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pkgstats import digest as digests
 from pkgstats import transfer
 from pkgstats.cli.crawl_runs import Asked, Run, own_writer, planned
 from pkgstats.cli.folder import group_of, prepared_group
 from pkgstats.cli.options import data_option, json_option, network_options
-from pkgstats.cli.output import clean, console, number, remarks, short, show_json
+from pkgstats.cli.output import clean, number, remarks, short, show_json
 from pkgstats.cli.running import run
 from pkgstats.cli.serving import progress_bars
 from pkgstats.crawler.memory import Memory
@@ -25,13 +24,10 @@ from pkgstats.indexer import now_ms
 from pkgstats.node import VIEW_FILE, Node
 from pkgstats.plain import plain
 from pkgstats.sources.addresses import find_addresses
-from pkgstats.sources.errors import AddressError, SourceError
-from pkgstats.transfer import TransferError
+from pkgstats.sources.errors import AddressError
 from pkgstats.view.reading import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pkgstats.crawler.crawl import Outcome
     from pkgstats.crawler.plan import Ask
     from pkgstats.crawler.recheck import Rechecked
@@ -40,15 +36,6 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 20
 """Failures, or requests of a dry run, that are shown one by one."""
-
-
-@contextmanager
-def told_errors() -> Iterator[None]:
-    """What a source or a file has wrong, as a sentence."""
-    try:
-        yield
-    except (SourceError, TransferError) as error:
-        raise click.ClickException(clean(str(error))) from error
 
 
 @click.command()
@@ -82,12 +69,11 @@ def crawl(
     if not (names or options["top"] or options["follow"] or options["recheck"]):
         raise click.UsageError("say which packages: NAME, @USER, --top N, --follow or --recheck")
     asked = Asked(names=names, **options)
-    with told_errors():
-        asked.check()
-        if dry_run:
-            show_plan(asked, folder, as_json)
-        else:
-            run(crawl_in(folder, asked, network, as_json))
+    asked.check()
+    if dry_run:
+        show_plan(asked, folder, as_json)
+    else:
+        run(crawl_in(folder, asked, network, as_json))
 
 
 def show_plan(asked: Asked, folder: Path, as_json: bool) -> None:
@@ -208,15 +194,14 @@ def import_(folder: Path, file: Path, form: Any, as_of: Any, dry_run: bool, as_j
     FILE is TSV, its first line the columns name, version, downloads_a_month and perhaps summary, or
     NDJSON with such objects. Of a list that comes again only rows that have changed are shared.
     """
-    with told_errors():
-        with file.open("rb") as opened:
-            listed = transfer.read_list(opened, form or transfer.format_of(file))
-        if dry_run:
-            show_listed(listed, as_json)
-            return
-        written = file.stat().st_mtime if as_of is None else as_of.replace(tzinfo=UTC).timestamp()
-        at = min(now_ms(), int(written * 1000))
-        done = run(import_in(folder, listed, at))
+    with file.open("rb") as opened:
+        listed = transfer.read_list(opened, form or transfer.format_of(file))
+    if dry_run:
+        show_listed(listed, as_json)
+        return
+    written = file.stat().st_mtime if as_of is None else as_of.replace(tzinfo=UTC).timestamp()
+    at = min(now_ms(), int(written * 1000))
+    done = run(import_in(folder, listed, at))
     show_imported(done, listed, as_json)
 
 
@@ -272,63 +257,3 @@ def show_bad(listed: Listed) -> None:
         click.echo(f"{number(listed.bad)} lines are left out", err=True)
         for reason in listed.reasons:
             click.echo(f"  {clean(reason)}", err=True)
-
-
-@click.command()
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
-@click.option(
-    "--format", "form", type=click.Choice(["tsv", "ndjson", "csv"]), help="Else by the name."
-)
-@data_option
-@json_option
-def export(folder: Path, file: Path, form: Any, as_json: bool) -> None:
-    """Write the list of all packages to FILE (-: standard output), most downloaded first.
-
-    The format is that of the file's name unless --format says it: .ndjson, .csv or .tsv.
-    """
-    with told_errors():
-        chosen = form or ("ndjson" if str(file) == "-" else transfer.format_of(file))
-    prepared_group(folder)
-    with View.open(folder / VIEW_FILE) as view:
-        lines = transfer.export_lines(view.listing_rows(), chosen)
-        if str(file) == "-":
-            for line in lines:
-                click.echo(line, nl=False)
-            return
-        rows = transfer.write_lines(file, lines) - (chosen != "ndjson")
-    if as_json:
-        show_json({"rows": rows, "file": str(file)})
-    else:
-        click.echo(f"{number(rows)} packages are in {file}")
-
-
-@click.command()
-@click.option(
-    "--format",
-    "form",
-    default="text",
-    show_default=True,
-    type=click.Choice(["text", "atom", "jsonfeed"]),
-    help="For people, or for readers of feeds.",
-)
-@click.option(
-    "--size",
-    default=digests.SIZE,
-    show_default=True,
-    type=click.IntRange(1, 100),
-    help="Packages of each part.",
-)
-@data_option
-@json_option
-def digest(folder: Path, form: str, size: int, as_json: bool) -> None:
-    """Print what is most popular, newest and rising, and some packages at random."""
-    prepared_group(folder)
-    with View.open(folder / VIEW_FILE) as view:
-        found = digests.gather(view, now_ms(), size=size)
-    if as_json:
-        show_json(found)
-    elif form == "text":
-        console().print(digests.as_text(found), end="", markup=False, soft_wrap=True)
-    else:
-        made = digests.as_atom(found) if form == "atom" else digests.as_json_feed(found)
-        click.echo(made, nl=False)

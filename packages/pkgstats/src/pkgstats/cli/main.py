@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
-from pkgstats.cli.crawling import crawl, digest, export, import_
+from pkgstats.cli.crawling import crawl, import_
 from pkgstats.cli.demo import demo, writer
+from pkgstats.cli.digesting import digest
+from pkgstats.cli.exporting import export
 from pkgstats.cli.group import group
 from pkgstats.cli.packages import compare, show, user
 from pkgstats.cli.running import CodedGroup

@@ -19,9 +19,12 @@ from hypermultifeed import (
     StorageError,
     StorageLockedError,
 )
+from pkgstats.cli.output import clean
 from pkgstats.demo import WriterError
 from pkgstats.group import GroupError
 from pkgstats.records.kinds import RecordError
+from pkgstats.sources.errors import SourceError
+from pkgstats.transfer import TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -59,6 +62,8 @@ EXPECTED: Final = (
     GroupError,
     WriterError,
     RecordError,
+    SourceError,
+    TransferError,
     sqlite3.Error,
     OSError,
 )
@@ -82,7 +87,7 @@ class CodedGroup(click.Group):
         except BrokenPipeError:
             raise  # `| head` has had enough; click ends quietly
         except EXPECTED as error:
-            click.echo(f"Error: {describe(error)}", err=True)
+            click.echo(f"Error: {clean(describe(error))}", err=True)
             ctx.exit(exit_code_of(error))
         except KeyboardInterrupt:
             start = "\n" if sys.stderr.isatty() else ""

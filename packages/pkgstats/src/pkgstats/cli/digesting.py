@@ -1,0 +1,50 @@
+"""``pkgstats digest``: what is popular, new and rising, for people and for readers of feeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pkgstats import digest as digests
+from pkgstats.cli.folder import prepared_group
+from pkgstats.cli.options import data_option, json_option
+from pkgstats.cli.output import console, show_json
+from pkgstats.indexer import now_ms
+from pkgstats.node import VIEW_FILE
+from pkgstats.view.reading import View
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.option(
+    "--format",
+    "form",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "atom", "jsonfeed"]),
+    help="For people, or for readers of feeds.",
+)
+@click.option(
+    "--size",
+    default=digests.SIZE,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Packages of each part.",
+)
+@data_option
+@json_option
+def digest(folder: Path, form: str, size: int, as_json: bool) -> None:
+    """Print what is most popular, newest and rising, and some packages at random."""
+    prepared_group(folder)
+    with View.open(folder / VIEW_FILE) as view:
+        found = digests.gather(view, now_ms(), size=size)
+    if as_json:
+        show_json(found)
+    elif form == "text":
+        console().print(digests.as_text(found), end="", markup=False, soft_wrap=True)
+    else:
+        made = digests.as_atom(found) if form == "atom" else digests.as_json_feed(found)
+        click.echo(made, nl=False)
