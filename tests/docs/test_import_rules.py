@@ -54,7 +54,7 @@ CLOCKS = frozenset({"now", "utcnow", "today", "fromtimestamp"})
 
 PURE_MODULES = tuple(
     """
-    records merge trust stats listing search.text search.query search.parse search.terms
+    records merge trust stats listing syndication search.text search.query search.parse search.terms
     search.typos search.synonyms search.documents search.filters search.ranking search.results
     sources.limiter sources.answers sources.manifest sources.facts sources.count_facts
     sources.tarball sources.npmrc crawler.plan crawler.budget crawler.telling view.facts
@@ -65,6 +65,7 @@ PURE_MODULES = tuple(
 APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "records": frozenset(),
     "stats": frozenset(),
+    "syndication": frozenset(),
     "merge": frozenset({"records"}),
     "trust": frozenset({"records"}),
     "listing": frozenset({"records"}),
@@ -75,7 +76,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "indexer": frozenset({"view", "trust"}),
     "readmes": frozenset({"records", "view"}),
     "search": frozenset({"records", "view"}),
-    "digest": frozenset({"stats", "view"}),
+    "digest": frozenset({"stats", "syndication", "view"}),
     "crawler": frozenset(
         {"listing", "merge", "records", "sources", "stats", "trust", "view", "writer"}
     ),

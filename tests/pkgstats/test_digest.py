@@ -6,12 +6,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pkgstats.digest import Digest, as_atom, as_json_feed, as_text, gather
+from pkgstats.digest import Digest, as_feed, as_text, gather
 from pkgstats.group import Group
 from pkgstats.listing import Row, index_records
 from pkgstats.node import Node
 from pkgstats.records import counts
 from pkgstats.records.model import DayCounts, Snapshot
+from pkgstats.syndication import as_atom, as_json_feed
 from pkgstats.view.reading import View
 
 if TYPE_CHECKING:
@@ -75,11 +76,12 @@ def test_text_is_for_terminals(digest: Digest) -> None:
 
 def test_atom_is_well_formed_and_complete(digest: Digest) -> None:
     space = "{http://www.w3.org/2005/Atom}"
-    feed = ET.fromstring(as_atom(digest))  # noqa: S314 - our own
+    feed = ET.fromstring(as_atom(as_feed(digest)))  # noqa: S314 - our own
     entries = feed.findall(f"{space}entry")
     assert len(entries) == sum(map(len, digest.parts.values()))
     ids = [entry.findtext(f"{space}id") for entry in entries]
     assert len(set(ids)) == len(ids)
+    assert ids[0] == "urn:pkgstats:popular:2026-09-04:p0", "readers know what they have shown"
     for part in (feed, *entries):
         for tag in ("id", "title", "updated"):
             assert part.findtext(f"{space}{tag}")
@@ -87,7 +89,7 @@ def test_atom_is_well_formed_and_complete(digest: Digest) -> None:
 
 
 def test_json_feed_is_what_its_version_says(digest: Digest) -> None:
-    feed = json.loads(as_json_feed(digest))
+    feed = json.loads(as_json_feed(as_feed(digest)))
     assert feed["version"] == "https://jsonfeed.org/version/1.1"
     assert all(item["id"] and item["content_text"] for item in feed["items"])
     assert feed["items"][0]["date_published"].endswith("T00:00:00Z")

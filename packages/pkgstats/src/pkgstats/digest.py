@@ -6,15 +6,13 @@ that reads feeds can follow it. The same view and day give the same bytes, rando
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from heapq import nlargest
 from typing import TYPE_CHECKING, Final
-from xml.sax.saxutils import escape
 
 from pkgstats.stats import WEEK, growth, outages_of
+from pkgstats.syndication import Feed, Item, date_text, plain, urn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -148,72 +146,17 @@ def line(one: Entry) -> str:
     return plain(f"{one.name} {one.version} ({one.why}){summary}")
 
 
-def as_atom(digest: Digest) -> str:
-    """An Atom feed; identifiers are URNs, since there is no address that all peers share."""
-    entries = "".join(_atom_entry(digest, part, one) for part, one in _all(digest))
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>\n'
-        '<feed xmlns="http://www.w3.org/2005/Atom">\n'
-        f"<id>{_urn('digest')}</id>\n<title>Pkg Stats</title>\n"
-        f"<updated>{moment_text(digest.updated)}</updated>\n"
-        "<author><name>Pkg Stats</name></author>\n"
-        f"{entries}</feed>\n"
+def as_feed(digest: Digest) -> Feed:
+    """As a feed for readers of it, under identifiers that are the same on each peer."""
+    items = tuple(
+        Item(
+            id=urn(part, date_text(digest.updated), one.name),
+            title=f"{TITLES[part]}: {one.name} {one.version}",
+            updated=digest.updated,
+            summary=line(one),
+            tags=(part,),
+        )
+        for part, entries in digest.parts.items()
+        for one in entries
     )
-
-
-def as_json_feed(digest: Digest) -> str:
-    """A JSON Feed, version 1.1."""
-    items = [
-        {
-            "id": _id(digest, part, one),
-            "title": _title(part, one),
-            "content_text": line(one),
-            "date_published": moment_text(digest.updated),
-            "tags": [part],
-        }
-        for part, one in _all(digest)
-    ]
-    version = "https://jsonfeed.org/version/1.1"
-    feed = {"version": version, "title": "Pkg Stats", "items": items}
-    return json.dumps(feed, ensure_ascii=False, indent=2) + "\n"
-
-
-def _atom_entry(digest: Digest, part: str, one: Entry) -> str:
-    return (
-        f"<entry>\n<id>{escape(_id(digest, part, one))}</id>\n"
-        f"<title>{escape(_title(part, one))}</title>\n"
-        f"<updated>{moment_text(digest.updated)}</updated>\n"
-        f'<category term="{part}"/>\n'
-        f'<content type="text">{escape(line(one))}</content>\n</entry>\n'
-    )
-
-
-def _all(digest: Digest) -> list[tuple[str, Entry]]:
-    return [(part, one) for part, entries in digest.parts.items() for one in entries]
-
-
-def _title(part: str, one: Entry) -> str:
-    return plain(f"{TITLES[part]}: {one.name} {one.version}")
-
-
-def _id(digest: Digest, part: str, one: Entry) -> str:
-    return _urn(f"{part}:{date_text(digest.updated)}:{one.name}")
-
-
-def _urn(text: str) -> str:
-    return f"urn:pkgstats:{text}"
-
-
-def plain(text: str) -> str:
-    """In one line, without what a terminal could obey or XML does not take."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-
-
-def date_text(at: int) -> str:
-    """``2026-08-28`` of a time in ms."""
-    return moment_text(at)[:10]
-
-
-def moment_text(at: int) -> str:
-    """``2026-08-28T00:00:00Z`` of a time in ms (RFC 3339)."""
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return Feed(urn("digest"), "Pkg Stats", digest.updated, items)

@@ -11,7 +11,8 @@ from pkgstats.cli.folder import prepared_group
 from pkgstats.cli.options import data_option, json_option
 from pkgstats.cli.output import console, show_json
 from pkgstats.indexer import now_ms
-from pkgstats.node import VIEW_FILE
+from pkgstats.folder import VIEW_FILE
+from pkgstats.syndication import as_atom, as_json_feed
 from pkgstats.view.reading import View
 
 if TYPE_CHECKING:
@@ -46,5 +47,9 @@ def digest(folder: Path, form: str, size: int, as_json: bool) -> None:
     elif form == "text":
         console().print(digests.as_text(found), end="", markup=False, soft_wrap=True)
     else:
-        made = digests.as_atom(found) if form == "atom" else digests.as_json_feed(found)
+        made = (
+            as_atom(digests.as_feed(found))
+            if form == "atom"
+            else as_json_feed(digests.as_feed(found))
+        )
         click.echo(made, nl=False)
