@@ -1,0 +1,153 @@
+"""Downloads over time, of one package or of a few beside each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pkgstats.charts.drawing import (
+    DASHES,
+    EDGE,
+    WIDTH,
+    empty,
+    grid,
+    identifier,
+    joined,
+    line,
+    picture,
+    text,
+    width_of,
+)
+from pkgstats.charts.marking import end_labels, legend, outage_bands, span_text, spans_of
+from pkgstats.charts.model import SERIES_MAX, Chart, bounded
+from pkgstats.charts.resampling import TYPICAL_DAYS, resampled, resolution_of
+from pkgstats.charts.scale import Frame, count_ticks
+from pkgstats.charts.tables import table_of
+from pkgstats.charts.wording import NAME_MAX, short_number, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from pkgstats.charts.model import Series
+    from pkgstats.charts.resampling import Resolution
+    from pkgstats.stats import Period
+
+PLOT_HEIGHT: Final = 400
+HEAD: Final = 84
+"""Above the plot: what is counted, and what the hatching means."""
+
+FOOT: Final = 76
+"""Below it: the dates."""
+
+END_NAME: Final = 14
+"""Letters of a name at the end of its line."""
+
+
+def line_chart(
+    series: Sequence[Series],
+    *,
+    chart_id: str,
+    title: str,
+    description: str = "",
+    unit: str = "downloads",
+    outages: Collection[int] = (),
+    by: Resolution | None = None,
+) -> Chart:
+    """Counts by day, week or month as lines from 0 up. What was not told is a gap.
+
+    Args:
+        series: counts by day, of up to `SERIES_MAX` packages; further ones are left out.
+        chart_id: letters and digits that no other chart on the page has.
+        title: the accessible name.
+        description: what the chart shows, in a sentence; its span, ends and outages are added.
+        unit: what is counted, in the plural.
+        outages: days on which a registry counted nothing (`pkgstats.stats.outages_of`).
+        by: what a point stands for; None: what fits the span.
+    """
+    names = [shortened(" ".join(one.name.split()), NAME_MAX) for one in series[:SERIES_MAX]]
+    told = [bounded(one.points) for one in series[:SERIES_MAX]]
+    known = {day for days in told for day in (*days,)[:: max(1, len(days) - 1)]}
+    if not known:
+        svg = empty(ident=identifier(chart_id), title=title, unit=unit)
+        return Chart(svg, table_of(names, told, by="day", unit=unit, outages=()))
+    lost = frozenset(outages)
+    by = by or resolution_of(max(known) - min(known) + 1)
+    runs = [resampled(days, by, lost) for days in told]
+    if not any(runs):
+        by, runs = "day", [resampled(days, "day", lost) for days in told]
+    svg = _drawn(names, runs, by, lost, (identifier(chart_id), title, description, unit))
+    return Chart(svg, table_of(names, told, by=by, unit=unit, outages=lost))
+
+
+def _drawn(
+    names: Sequence[str],
+    lines: Sequence[Sequence[Period]],
+    by: Resolution,
+    outages: Collection[int],
+    words: tuple[str, str, str, str],
+) -> str:
+    ident, title, description, unit = words
+    shown = [(name, points) for name, points in zip(names, lines, strict=True) if points]
+    several = len(names) > 1
+    values = [f"{name} {short_number(points[-1].downloads)}" for name, points in shown]
+    key, high = legend(values, HEAD - 16) if several else ("", HEAD)
+    ends = [
+        shortened(name, END_NAME) if several else short_number(points[-1].downloads)
+        for name, points in shown
+    ]
+    frame = _frame([points for _, points in shown], ends, high + (16 if several else 0))
+    spans = spans_of(outages, frame.start, frame.stop)
+    places = [_places(points, frame) for _, points in shown]
+    parts = [text(EDGE, 44, f"{unit.capitalize()} a {by}"), key]
+    parts += [outage_bands(spans, frame, ident), grid(frame, TYPICAL_DAYS[by])]
+    parts += [
+        _line(points, place, index)
+        for index, ((_, points), place) in enumerate(zip(shown, places, strict=True))
+    ]
+    parts.append(end_labels(ends, [place[-1] for place in places], frame))
+    told = _told(values, frame, by, spans)
+    return picture(
+        parts,
+        ident=ident,
+        title=title,
+        description=f"{description} {told}",
+        height=frame.low + FOOT,
+    )
+
+
+def _frame(lines: Sequence[Sequence[Period]], labels: Sequence[str], high: int) -> Frame:
+    ticks = count_ticks(max(point.downloads for points in lines for point in points))
+    return Frame(
+        left=max(width_of(short_number(tick)) for tick in ticks) + 24,
+        right=WIDTH - 44 - max(width_of(label) for label in labels),
+        high=high,
+        low=high + PLOT_HEIGHT,
+        start=min(points[0].start for points in lines),
+        stop=max(points[-1].stop for points in lines),
+        top=ticks[-1],
+    )
+
+
+def _places(points: Sequence[Period], frame: Frame) -> list[tuple[int, int]]:
+    return [(frame.x((one.start + one.stop) / 2), frame.y(one.downloads)) for one in points]
+
+
+def _line(points: Sequence[Period], places: Sequence[tuple[int, int]], index: int) -> str:
+    """One path, with a gap wherever a period is missing."""
+    breaks = [
+        number
+        for number in range(1, len(points))
+        if points[number - 1].stop != points[number].start
+    ]
+    runs = zip([0, *breaks], [*breaks, len(points)], strict=True)
+    path = "".join(joined(places[start:stop]) for start, stop in runs)
+    return line(path, f"c{index + 1}", DASHES[index], 2)
+
+
+def _told(
+    values: Sequence[str], frame: Frame, by: Resolution, spans: Sequence[tuple[int, int]]
+) -> str:
+    """What the picture shows, in words."""
+    lost = ", ".join(span_text(*span) for span in spans)
+    return f"By {by}, {span_text(frame.start, frame.stop)}. Last: {', '.join(values)}." + (
+        f" Nothing was counted on {lost}." if lost else ""
+    )
