@@ -94,12 +94,33 @@ async def test_trouble_is_waited_out(tmp_path: Path) -> None:
     clock = Clock()
     async with fake() as registry, member(tmp_path, registry, clock) as one:
         seen: list[Event] = []
-        registry.script("/registry/", faults.hang_up(), times=3)
+        populate(registry, *(f"p{number}" for number in range(9)))
+        one.memory.follow("0", [f"p{number}" for number in range(9)])
+        registry.script("/p", faults.hang_up(), times=5 * 3)
         began = clock.now
         follower = Follower(one.crawler, one.view, on_event=seen.append, sleep=clock.sleep)
-        await run_for(follower, 2, seen)
-        assert [event.what for event in seen[:2]] == ["trouble", "idle"]
+        await run_for(follower, 3, seen)
+        assert [event.what for event in seen[:3]] == ["changes", "trouble", "crawled"]
         assert clock.now - began >= POLL_S
+
+
+async def test_changes_that_do_not_answer_hold_up_nothing_and_are_tried_again(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    async with fake() as registry, member(tmp_path, registry, clock) as one:
+        seen: list[Event] = []
+        registry.script("/registry/", faults.hang_up(), times=3 * 2)
+        populate(registry, "a")
+        one.memory.watch(["a"])
+        follower = Follower(one.crawler, one.view, on_event=seen.append, sleep=clock.sleep)
+        await run_for(follower, 7, seen)
+        whats = [event.what for event in seen]
+        assert whats[:5] == ["trouble", "crawled", "crawled", "crawled", "idle"]
+        assert registry.asked_of()["changes"] == 3 + 3 + 1, "not after each round"
+        assert "no changes" in seen[0].text
+        assert set(whats[5:]) == {"idle"}, "said once"
+        assert one.memory.sequence(), "and then they answered"
 
 
 async def test_without_an_address_of_changes_all_comes_by_its_turn(tmp_path: Path) -> None:
@@ -110,12 +131,11 @@ async def test_without_an_address_of_changes_all_comes_by_its_turn(tmp_path: Pat
             one.crawler.sources.client, replace(addresses(registry), changes=None)
         )
         seen: list[Event] = []
-        follower = Follower(one.crawler, one.view, on_event=seen.append)
-        await follower.changes()
+        clock = one.clock
+        follower = Follower(one.crawler, one.view, on_event=seen.append, sleep=clock.sleep)
+        await run_for(follower, 6, seen)
         assert "PKGSTATS_CHANGES" in seen[0].text
-        await follower.changes()
-        assert len(seen) == 1
-        await drain(follower)
+        assert [event.what for event in seen].count("trouble") == 1
         assert one.memory.told("a")
 
 

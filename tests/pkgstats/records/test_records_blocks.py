@@ -13,14 +13,13 @@ from pkgstats.records.blocks import (
     CONTENT_BYTES_MAX,
     RECORDS_MAX,
     decode_block,
-    dictionary_hash,
     encode_block,
     encoded_size,
     split_blocks,
 )
 from pkgstats.records.codec import BadRecord
 from pkgstats.records.kinds import RecordError
-from pkgstats.records.model import ReadmePart, Snapshot, Tombstone
+from pkgstats.records.model import ReadmePart, Tombstone
 
 from .samples import AT, KEY_A, SAMPLES
 
@@ -50,17 +49,6 @@ def test_a_block_has_its_bounds() -> None:
         encode_block([large, large])
 
 
-def test_a_dictionary_goes_by_its_hash() -> None:
-    record = Snapshot(observed_at=AT, name="a", version="1", description="the same words again")
-    dictionary = zstandard.train_dictionary(
-        512, [encode_block([record])[2:] + bytes([n]) * 50 for n in range(200)]
-    ).as_bytes()
-    block = encode_block([record], dictionary=dictionary)
-    assert decode_block(block, {dictionary_hash(dictionary): dictionary}) == [record]
-    with pytest.raises(RecordError, match="dictionary"):
-        decode_block(block)
-
-
 def frame(content: bytes, *, tell: bool = True) -> bytes:
     compressor = zstandard.ZstdCompressor(level=19, write_content_size=tell)
     return b"\x01\x00" + compressor.compress(content)
@@ -72,7 +60,7 @@ def frame(content: bytes, *, tell: bool = True) -> bytes:
         b"",
         b"\x01\x00",
         b"\x02\x00" + frame(b"\x80")[2:],
-        b"\x01\x02" + frame(b"\x80")[2:],
+        b"\x01\x01" + frame(b"\x80")[2:],
         b"\x01\x00garbage",
         frame(b"\x80", tell=False),
         frame(b"\x80") + b"x",

@@ -122,6 +122,17 @@ def test_a_user_that_is_none_is_the_start_of_a_name(search: Search) -> None:
     assert found.query.text == "@typ"
 
 
+def test_what_is_offered_instead_is_of_the_same_day(search: Search) -> None:
+    day = "at:2026-01-31"
+    assert [one.query for one in search(f"@tanstack {day}").readings] == [
+        f"scope:tanstack {day}",
+        f"maintainer:tanstack {day}",
+    ]
+    assert [one.query for one in search(f"@typ {day}").readings] == [f"@typ {day}"]
+    assert search(f"lodahs {day}").did_you_mean == f"lodash {day}"
+    assert search(f"pkg:lodahs {day}").did_you_mean == f"pkg:lodash {day}"
+
+
 @pytest.mark.parametrize(
     ("text", "meant"),
     [

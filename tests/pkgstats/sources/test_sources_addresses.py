@@ -91,18 +91,19 @@ def test_scopes_may_have_registries_of_their_own(machine: Machine) -> None:
         machine.find("http://registry.example.org")
 
 
-def test_the_downloads_are_derived_or_set(machine: Machine) -> None:
+def test_downloads_and_changes_are_derived_or_set(machine: Machine) -> None:
     found = machine.find("https://registry.example.org/")
     assert found.need_downloads() == "https://api.example.org"
+    assert found.need_changes() == "https://replicate.example.org/registry"
     with pytest.raises(AddressError, match="PKGSTATS_CHANGES"):
-        found.need_changes()
+        machine.find("http://127.0.0.1:4873").need_changes()
     with pytest.raises(AddressError, match="PKGSTATS_DOWNLOADS"):
         machine.find("http://127.0.0.1:4873").need_downloads()
     machine.environ |= {
         "PKGSTATS_DOWNLOADS": "http://127.0.0.1:1/",
         "PKGSTATS_CHANGES": "http://127.0.0.1:2/registry",
     }
-    found = machine.find("http://127.0.0.1:4873")
+    found = machine.find("https://registry.example.org/")
     assert found.need_downloads() == "http://127.0.0.1:1"
     assert found.need_changes() == "http://127.0.0.1:2/registry"
     assert swap_label("https://registry.example.org:8443/npm", "api") == (

@@ -1,12 +1,14 @@
 """Goes on for ever: what has changed, then what is due, as fast as the budget lets it.
 
 One page of changes a few times an hour is cheap, so each crawler follows them all and looks at the
-names that are its own. Where the registry's changes have no address, all is looked at by its turn.
+names that are its own. Where the registry's changes have no address, or do not answer, all is
+looked at by its turn.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -64,13 +66,14 @@ class Follower:
         self._view = view
         self._on_event = on_event
         self._sleep = sleep
-        self._follows = True
+        self._next_changes = 0.0
+        self._in_trouble = False
 
     async def run(self) -> None:
         """Follow until cancelled."""
         while True:
             try:
-                await self.changes()
+                await self._look_at_changes()
                 busy = await self.round()
             except BudgetError as error:
                 self._on_event(Event("idle", f"{error}; until tomorrow"))
@@ -116,33 +119,46 @@ class Follower:
 
     # --- changes
 
+    async def _look_at_changes(self) -> None:
+        """Look at the changes if it is time; where they cannot be had, that is said once."""
+        if self._crawler.now / 1000 < self._next_changes:
+            return
+        self._next_changes = self._crawler.now / 1000 + POLL_S
+        try:
+            await self.changes()
+        except BudgetError:
+            raise
+        except SourceError as error:
+            if isinstance(error, AddressError):
+                self._next_changes = math.inf  # it cannot become known while this runs
+            if not self._in_trouble:
+                text = f"no changes: {error}; all is looked at by its turn instead"
+                self._on_event(Event("trouble", text))
+            self._in_trouble = True
+        else:
+            self._in_trouble = False
+
     async def changes(self) -> None:
         """Note what has changed since the last time; from now on, if there was none.
 
         Raises:
             SourceError: the changes cannot be had now.
         """
-        if not self._follows:
-            return
         source = self._crawler.sources.changes
-        try:
-            sequence = self._memory.sequence()
-            if not sequence:
-                self._memory.follow(await source.newest(), ())
+        sequence = self._memory.sequence()
+        if not sequence:
+            self._memory.follow(await source.newest(), ())
+            return
+        while True:
+            page = await source.since(sequence)
+            if page.reset:
+                await self._compare(page.sequence)
+            else:
+                names = [one.name for one in page.changes]
+                self._note(page.sequence, self._crawler.mine(names))
+            if page.last or page.sequence == sequence:
                 return
-            while True:
-                page = await source.since(sequence)
-                if page.reset:
-                    await self._compare(page.sequence)
-                else:
-                    names = [one.name for one in page.changes]
-                    self._note(page.sequence, self._crawler.mine(names))
-                if page.last or page.sequence == sequence:
-                    return
-                sequence = page.sequence
-        except AddressError as error:
-            self._follows = False
-            self._on_event(Event("trouble", f"{error}; all is looked at by its turn instead"))
+            sequence = page.sequence
 
     async def _compare(self, sequence: str) -> None:
         """The sequence was begun anew: compare all names with those that are known."""

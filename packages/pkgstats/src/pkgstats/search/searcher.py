@@ -89,6 +89,8 @@ class Searcher:
             if (high := narrowing.downloads.high) is not None:
                 narrowing = replace(narrowing, first=self._rank_below(high))
             found = self._found(query, narrowing, min(max(TEXTS_MAX, page * size), RANKED_MAX))
+            if found.did_you_mean is not None:
+                found.did_you_mean = _of_that_day(found.did_you_mean, query.at)
             return found.page(query, readings, size, page, self._generation)
 
     def suggest(self, typed: str, limit: int) -> list[Suggestion]:
@@ -137,14 +139,15 @@ class Searcher:
             return query, ()
         readings = []
         for name in ("scope", "maintainer"):
-            one = Query(filters=(Filter(name, (person,)),))
+            one = Query(filters=(Filter(name, (person,)),), at=query.at)
             count = self._candidates.count(Narrowing.of(one, now_ms), COUNTED_MAX)
             readings.append(Reading(name, to_text(one), count))
         if any(one.packages for one in readings):
             return query, tuple(readings)
         others = tuple(one for one in query.filters if one.field != "person")
         text = f"@{person} {query.text}".strip()
-        return replace(query, text=text, filters=others), (Reading("text", text, 0),)
+        query = replace(query, text=text, filters=others)
+        return query, (Reading("text", to_text(Query(text=text, at=query.at)), 0),)
 
     def _found(self, query: Query, narrowing: Narrowing, most: int) -> Found:
         if query.package is not None:
@@ -230,6 +233,11 @@ class Searcher:
             return -row[0] if row else 0
 
         return 1 + bisect_left(range(1, self._candidates.ranks + 1), -downloads, key=fewer)
+
+
+def _of_that_day(meant: str, day: int | None) -> str:
+    """A query that may have been meant, of the day that was asked for."""
+    return meant if day is None else f"{meant} {to_text(Query(at=day))}"
 
 
 def _of_name(name: str, rows: Iterable[Document]) -> Document | None:

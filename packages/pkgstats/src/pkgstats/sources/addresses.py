@@ -4,7 +4,8 @@ The registry's address comes from, first to last: what the caller says (``--regi
 ``PKGSTATS_REGISTRY``, ``npm_config_registry``, the ``.npmrc`` of the project, of the user, of the
 machine, and at last ``npm config get registry``. The downloads' address comes from the caller,
 ``PKGSTATS_DOWNLOADS``, or is the registry's with its label ``registry.`` made ``api.``; that of the
-changes from the caller or ``PKGSTATS_CHANGES`` alone, since no rule leads to it.
+changes from the caller, ``PKGSTATS_CHANGES``, or is the same with ``replicate.``, and the path
+``/registry``, below which npm has had ``_changes`` and ``_all_docs`` since May 2025.
 """
 
 from __future__ import annotations
@@ -42,9 +43,12 @@ NO_DOWNLOADS: Final = (
     " set PKGSTATS_DOWNLOADS"
 )
 NO_CHANGES: Final = (
-    "the address of the registry's changes is not known: set PKGSTATS_CHANGES to the address below"
-    " which _changes and _all_docs are"
+    "the address of the registry's changes is not known, and cannot be derived from the registry's:"
+    " set PKGSTATS_CHANGES to the address below which _changes and _all_docs are"
 )
+
+CHANGES_PATH: Final = "/registry"
+"""Of a database in the replication protocol, on a host of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,8 @@ def find_addresses(
         raise AddressError(NO_REGISTRY)
     address, origin = found
     counts = downloads or environ.get(DOWNLOADS_SETTING) or swap_label(address, "api")
-    feed = changes or environ.get(CHANGES_SETTING)
+    replica = swap_label(address, "replicate")
+    feed = changes or environ.get(CHANGES_SETTING) or (replica and replica + CHANGES_PATH)
     return Addresses(
         registry=address,
         downloads=checked(counts, DOWNLOADS_SETTING) if counts else None,
