@@ -185,3 +185,46 @@ def test_views_in_other_threads_and_while_rows_are_read(
 def test_a_file_has_an_identity(view: View, path: Path) -> None:
     with View.open(path) as other:
         assert view.identity == other.identity != ""
+
+
+def test_the_most_downloaded_are_found_by_themselves(
+    told: Callable[[], View], world: World
+) -> None:
+    world.say("a", ROWS)
+    world.say("b", replace(SNAPSHOT, name="uncounted"))
+    world.say("b", tomb("a"))
+    view = told()
+    assert names(view.popular(2)) == ["@s/a", "@s/b"]
+    here = [row for row in view.listing_rows() if row.state == "here" and row.downloads]
+    assert view.popular(100) == here
+
+
+def test_of_several_counts_the_one_that_counts_makes_popular(
+    told: Callable[[], View], world: World
+) -> None:
+    world.say("a", ROWS)
+    world.say("b", replace(ROWS, observed_at=NOW + 1, downloads=(50, 1, 50, 7)))
+    assert names(told().popular(9)) == ["@s/a", "@s/b", "@sx/a", "a"]
+
+
+def test_the_newest_are_found_by_themselves(told: Callable[[], View], world: World) -> None:
+    world.say("a", *(replace(SNAPSHOT, name=name, created=NOW - 5) for name in "zcb"))
+    world.say("a", replace(SNAPSHOT, name="old", created=5), replace(SNAPSHOT, name="unknown"))
+    world.say("a", replace(SNAPSHOT, name="tomorrow", created=NOW + DAY_MS))
+    world.say("b", replace(SNAPSHOT, name="c", created=7, modified=NOW + 9))
+    world.say("b", tomb("b"))
+    view = told()
+    found = view.newest(NOW, 9)
+    assert [(at, row.name) for at, row in found] == [(NOW - 5, "z"), (7, "c"), (5, "old")]
+    assert found[0][1] == next(view.listing_rows(["z"]))
+    assert len(view.newest(NOW, 1)) == 1
+
+
+def test_lots_draw_packages(told: Callable[[], View], world: World) -> None:
+    world.say("a", ROWS)
+    world.say("b", tomb("a"))
+    view = told()
+    drawn = view.drawn((place / 8 for place in range(8)), 9)
+    assert sorted(names(drawn)) == ["@s/a", "@s/b", "@sx/a"]
+    assert len(view.drawn([0.0, 0.0, 0.99], 9)) == 2
+    assert len(view.drawn((place / 8 for place in range(8)), 2)) == 2

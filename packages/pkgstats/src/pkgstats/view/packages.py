@@ -95,8 +95,8 @@ def say_snapshot(saying: Saying, record: Snapshot) -> None:
         _unlink(saying, package, old[4])
     row = (package, saying.writer, *order, record.version, record.description)
     saying.database.execute(
-        "insert or replace into snapshots values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, saying.source, saying.place, encode([record])),
+        "insert or replace into snapshots values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, saying.source, saying.place, encode([record]), record.created),
     )
     _link(saying, package, record)
 

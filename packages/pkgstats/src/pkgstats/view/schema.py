@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Number of this schema. A file with another one is made anew."""
 
 BUSY_S: Final = 30.0
@@ -59,11 +59,13 @@ create table listing (
     version text, summary text, source integer, place integer,
     primary key (package, writer)
 ) without rowid;
+create index listing_downloads on listing (downloads);
 create table snapshots (
     package integer, writer integer, state_at integer, revision integer, observed_at integer,
     digest blob, version text, description text, source integer, place integer, body blob,
-    primary key (package, writer)
+    created integer, primary key (package, writer)
 );
+create index snapshots_created on snapshots (created) where created is not null;
 create table maintainers (
     user text, package integer, writer integer, primary key (user, package, writer)
 ) without rowid;
@@ -185,7 +187,13 @@ def connect_reader(path: Path | str) -> sqlite3.Connection:
         sqlite3.OperationalError: there is no such file.
     """
     address = f"{Path(path).resolve().as_uri()}?mode=ro"
-    connection = sqlite3.connect(address, timeout=BUSY_S, isolation_level=None, uri=True)
+    connection = sqlite3.connect(
+        address,
+        timeout=BUSY_S,
+        isolation_level=None,
+        uri=True,
+        check_same_thread=False,  # another thread may close it in the end
+    )
     connection.execute("pragma query_only = on")
     connection.execute(f"pragma mmap_size = {MAP_BYTES}")
     return connection
