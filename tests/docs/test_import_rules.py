@@ -58,6 +58,8 @@ PURE_MODULES = tuple(
     search.typos search.synonyms search.documents search.filters search.ranking search.results
     sources.limiter sources.answers sources.manifest sources.facts sources.count_facts
     sources.tarball sources.npmrc crawler.plan crawler.budget crawler.telling view.facts
+    markup.links markup.elements markup.rendered markup.sanitise markup.colours markup.outline
+    markup.dressing markup.render
     """.split()  # noqa: SIM905
 )
 """Of the application: bytes, the time and chance are arguments."""
@@ -66,6 +68,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "records": frozenset(),
     "stats": frozenset(),
     "syndication": frozenset(),
+    "markup": frozenset({"records"}),
     "merge": frozenset({"records"}),
     "trust": frozenset({"records"}),
     "listing": frozenset({"records"}),
@@ -86,7 +89,10 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
     "past": frozenset({"indexer", "node", "search", "trust", "view", "writer"}),
     "web": frozenset(
-        {"group", "node", "past", "plain", "readmes", "records", "search", "stats", "view"}
+        {
+            *("charts", "digest", "group", "growth", "markup", "node", "past", "plain", "readmes"),
+            *("records", "search", "stats", "syndication", "view"),
+        }
     ),
 }
 """The application's layers, from the inside out. `cli` and what only it uses may import all."""
@@ -221,6 +227,8 @@ def test_the_library_does_not_know_the_application(file: Path) -> None:
 def test_only_declared_dependencies_are_imported(file: Path) -> None:
     libraries = {"cbor2", "click", "dns", "httpx", "ifaddr", "nacl", "Crypto", "platformdirs"}
     libraries |= {"rapidfuzz", "rich", "starlette", "uvicorn", "zstandard"}
+    libraries |= {"jinja2", "linkify_it", "markdown_it", "markupsafe", "mdit_py_plugins", "nh3"}
+    libraries |= {"pygments"}
     declared = libraries | {"hypermultifeed", "pkgstats"}
     known = sys.stdlib_module_names | declared
     assert not [str(one) for one in imports(file) if one.module.split(".")[0] not in known]

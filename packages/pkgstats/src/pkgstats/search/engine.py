@@ -80,6 +80,7 @@ class Search:
         threads: how many searches run at once.
         growth: tells of packages how much more they are used than before, for ``sort:growth``.
         deadline_s: longest time that one search may take.
+        remember: results; not where another process keeps the index up to date.
     """
 
     def __init__(
@@ -90,11 +91,13 @@ class Search:
         threads: int = THREADS,
         growth: Growth | None = None,
         deadline_s: float = DEADLINE_S,
+        remember: bool = True,
     ) -> None:
         self._files = IndexFiles(folder)
         self._open_facts = open_facts
         self._growth = growth
         self._deadline_s = deadline_s
+        self._remember = remember
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="search")
         self._making = asyncio.Lock()
         self._local = threading.local()
@@ -155,7 +158,7 @@ class Search:
             return known
         now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
         found = await self._run(lambda one: one.search(query, size, page, now), to_text(query))
-        if query.age == ANY:
+        if self._remember and query.age == ANY:
             self._cache[key] = found
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)

@@ -13,10 +13,22 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+POLICY: Final = (
+    b"default-src 'none'",
+    b"style-src 'self'",
+    b"script-src 'self'",
+    b"connect-src 'self'",
+    b"img-src 'self' data:",
+    b"form-action 'self'",
+    b"base-uri 'none'",
+    b"frame-ancestors 'none'",
+)
+"""What a page may do (Content-Security-Policy)."""
+
 HEADERS: Final = (
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'",
+        b"; ".join(POLICY),
     ),
     (
         b"x-frame-options",
@@ -26,9 +38,9 @@ HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (b"x-robots-tag", b"noindex"),
 )
-"""Nothing is loaded from elsewhere, no script runs, nobody is told where a reader comes from."""
+"""Nothing is loaded from elsewhere, no script runs but our one, and nobody is told where a reader
+comes from."""
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names by which a browser on this machine reaches us. Any other one points here by somebody's

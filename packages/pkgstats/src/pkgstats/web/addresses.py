@@ -1,0 +1,88 @@
+"""Where things are: the paths of all pages, and the twins that a suffix asks for. Pure.
+
+Every page has a twin for programs at its own address and `.json`; some also have `.atom`,
+`.feed.json` (JSON Feed) or `.csv`. A package whose name ends like that (there is a `package.json`)
+is at `/package/package%2Ejson`: a dot that is written so begins no suffix.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote_to_bytes, urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FORMATS: Final = {".feed.json": "feed", ".json": "json", ".atom": "atom", ".csv": "csv"}
+"""What a suffix asks for; the longest that fits counts."""
+
+INDEX: Final = "/index"
+"""The first page's name where a suffix follows."""
+
+_KEPT: Final = "@/~!$&'()*+,;=:"
+
+
+def split(raw: bytes) -> tuple[str, str]:
+    """A path as it came, without its suffix and decoded, and the format: ``html`` if none.
+
+    Args:
+        raw: the path before percent-decoding.
+    """
+    for suffix, form in FORMATS.items():
+        if raw.endswith(suffix.encode()):
+            bare = _decoded(raw[: -len(suffix)])
+            return ("/" if bare == INDEX else bare), form
+    return _decoded(raw), "html"
+
+
+def with_suffix(path: str, suffix: str) -> str:
+    """The address of a page's twin."""
+    return (INDEX if path == "/" else path) + suffix
+
+
+def package(name: str) -> str:
+    """A package's page."""
+    return "/package/" + _segment(name)
+
+
+def versions(name: str) -> str:
+    """All versions of a package."""
+    return package(name) + "/versions"
+
+
+def user(name: str) -> str:
+    """The packages that a user maintains."""
+    return "/user/" + _segment(name)
+
+
+def scope(name: str) -> str:
+    """The packages in a scope; ``name`` without its ``@``."""
+    return "/scope/" + _segment(name)
+
+
+def badge(kind: str, name: str) -> str:
+    """A picture that tells one thing of a package: ``version``, ``downloads`` or ``license``."""
+    return f"/badge/{kind}/{quote(name, safe=_KEPT)}.svg"
+
+
+def search(query: str, page: int = 1) -> str:
+    """What a search finds."""
+    asked = {"q": query} if page == 1 else {"q": query, "page": str(page)}
+    return "/search?" + urlencode(asked)
+
+
+def compare(names: Iterable[str]) -> str:
+    """Packages side by side, in this order."""
+    return "/compare?" + urlencode([("p", name) for name in names], safe="@/")
+
+
+def _segment(name: str) -> str:
+    """The name as the end of a path; what looks like a suffix is written so that it is none."""
+    for suffix in FORMATS:
+        if name.endswith(suffix):
+            return quote(name[: -len(suffix)], safe=_KEPT) + "%2E" + suffix[1:]
+    return quote(name, safe=_KEPT)
+
+
+def _decoded(raw: bytes) -> str:
+    return unquote_to_bytes(raw).decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""A module for each page: its dataclass, and the handler that fills it."""

@@ -1,0 +1,125 @@
+"""What cannot be answered, said so that it helps."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pkgstats.past import BeingMadeError, PastError
+from pkgstats.search.engine import NoIndexError
+from pkgstats.search.query import QueryError
+from pkgstats.web.bounds import BadRequestError
+from pkgstats.web.site import Page
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+HANDLED: Final[tuple[type[Exception], ...]] = (
+    QueryError,
+    BadRequestError,
+    PastError,
+    BeingMadeError,
+    NoIndexError,
+    sqlite3.OperationalError,
+)
+"""What handlers may raise for a page of this module."""
+
+LATER: Final = {"retry-after": "2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong, and what may help.
+
+    Attributes:
+        error: a sentence.
+        did_you_mean: names of packages, or queries, that may have been meant.
+    """
+
+    error: str
+    did_you_mean: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WrongQuery:
+    """A query that makes no sense, and where.
+
+    Attributes:
+        query: as it was typed.
+        error: a sentence.
+        offset, length: of the place in the query, in characters.
+        suggestion: what may stand there instead.
+        better: the whole query with it; empty if there is none.
+    """
+
+    query: str
+    error: str
+    offset: int
+    length: int
+    suggestion: str
+    better: str
+
+
+def page_of(request: Request, error: Exception) -> Page:
+    """The page for what a handler has raised."""
+    if isinstance(error, QueryError):
+        return wrong_query(request.query_params.get("q", "").strip(), error)
+    if isinstance(error, BeingMadeError):
+        return trouble("Being made", f"{error}.", 202, later=True)
+    if isinstance(error, (BadRequestError, PastError)):
+        return trouble("Not understood", f"{error}.", 400)
+    return trouble(
+        "Not ready", "Nothing has been indexed yet; try again in a moment.", 503, later=True
+    )
+
+
+def not_found(_: Request) -> Page:
+    """There is no such address."""
+    return trouble("Not found", "There is nothing at this address.", 404)
+
+
+def trouble(
+    title: str,
+    sentence: str,
+    status: int,
+    *,
+    similar: tuple[str, ...] = (),
+    query: str = "",
+    later: bool = False,
+) -> Page:
+    """A page that says one thing, with near names if there are any."""
+    return Page(
+        template="trouble.html",
+        title=title,
+        data=Trouble(sentence, similar),
+        query=query,
+        status=status,
+        headers=LATER if later else {},
+        listed=False,
+        lasts=False,
+    )
+
+
+def wrong_query(text: str, error: QueryError) -> Page:
+    """A query that cannot be answered, with the place where the trouble lies."""
+    better = ""
+    if error.suggestion:
+        better = text[: error.offset] + error.suggestion + text[error.offset + error.length :]
+    data = WrongQuery(
+        query=text,
+        error=error.sentence,
+        offset=error.offset,
+        length=error.length,
+        suggestion=error.suggestion or "",
+        better=better,
+    )
+    return Page(
+        template="wrong_query.html",
+        title="Not understood",
+        data=data,
+        query=text,
+        status=400,
+        listed=False,
+        lasts=False,
+    )

@@ -1,0 +1,114 @@
+"""HTML of the templates: Jinja2 with escaping on, and the few words that all of them use."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pkgstats.web import addresses, assets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SITE: Final = "Pkg Stats"
+
+COMPACT: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+DAY_MS: Final = 86_400_000
+
+
+def render(template: str, **values: Any) -> str:
+    """One page."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pkgstats.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: tuple[Callable[..., Any], ...] = (
+        number,
+        compact,
+        date,
+        day,
+        moment,
+        size,
+        percent,
+        counted,
+        short,
+        structured,
+    )
+    environment.filters |= {one.__name__: one for one in filters}
+    environment.globals |= {"to": addresses, "asset": assets.path_of, "site": SITE}
+    return environment
+
+
+def number(value: float | None) -> str:
+    """``1,234``; a dash where nothing is known."""
+    return "–" if value is None else f"{value:,}"  # noqa: RUF001 - a dash, not a minus
+
+
+def compact(value: int | None) -> str:
+    """``1.2M``; a dash where nothing is known."""
+    for unit, letter in COMPACT if value is not None else ():
+        if value is not None and value >= unit:
+            return f"{value / unit:.{1 if value < 100 * unit else 0}f}{letter}"
+    return number(value)
+
+
+def date(ms: int | None) -> str:
+    """``2026-11-01`` of a time in ms since 1970; a dash where nothing is known."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}" if ms else number(None)
+
+
+def day(number_of_day: int) -> str:
+    """``2026-11-01`` of days since 1970."""
+    return date(number_of_day * DAY_MS) if number_of_day else "1970-01-01"
+
+
+def moment(ms: int) -> str:
+    """``2026-11-01T12:00:00Z`` of a time in ms (RFC 3339)."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def size(value: int | None) -> str:
+    """``12.3 kB``."""
+    if value is None:
+        return number(None)
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if value >= unit:
+            return f"{value / unit:.1f} {name}"
+    return f"{value} B"
+
+
+def percent(ratio: float | None) -> str:
+    """``+12.5 %`` of a ratio to before; a dash where nothing is known."""
+    return number(None) if ratio is None else f"{(ratio - 1) * 100:+,.1f} %"
+
+
+def counted(value: int, one: str, many: str = "") -> str:
+    """``1 package``, ``2 packages``."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def short(key: bytes | None) -> str:
+    """The first eight digits of a key."""
+    return "" if key is None else key.hex()[:8]
+
+
+def structured(value: Any) -> Markup:
+    """JSON that can stand in a script element: nothing in it ends that."""
+    text = json.dumps(value, ensure_ascii=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)  # noqa: S704 - nothing in it can end the element

@@ -1,0 +1,90 @@
+"""All addresses, and who answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+
+from pkgstats.web import addresses, assets
+from pkgstats.web.pages import errors, home, machines, package, search
+from pkgstats.web.respond import respond
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.types import Scope
+
+    from pkgstats.web.site import Page, Site
+
+    Handler = Callable[[Site, Request], Awaitable[Page | Response]]
+
+PAGES: Final[tuple[tuple[str, Handler], ...]] = (
+    ("/", home.home),
+    ("/search", search.search),
+    ("/package/{name:npm}", package.package),
+)
+"""Pages, and with them their twins."""
+
+OTHERS: Final[tuple[tuple[str, Handler], ...]] = (
+    ("/api/search", machines.search),
+    ("/healthz", machines.health),
+)
+"""What has one format only."""
+
+
+class _PackageName(Convertor[str]):
+    """A package's name within a path; that of a scoped one has a slash of its own."""
+
+    regex = "@[^/]+/[^/]+|[^@/][^/]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("npm", _PackageName())
+
+
+class _PageRoute(Route):
+    """A route that takes a path with and without the suffix of a twin."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        path, form = addresses.split(scope.get("raw_path") or scope["path"].encode())
+        match, found = super().matches({**scope, "path": path})
+        return match, {**found, "format": form, "page_path": path}
+
+
+def routes_of(site: Site) -> list[BaseRoute]:
+    """The routes of a site."""
+    pages = [_PageRoute(path, _answering(site, handler)) for path, handler in PAGES]
+    others = [Route(path, _answering(site, handler)) for path, handler in OTHERS]
+    files = [Route(one.path, _serving(one)) for one in assets.assets().values()]
+    return [*others, *files, *pages]
+
+
+def _answering(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            found = await handler(site, request)
+        except tuple(errors.HANDLED) as error:
+            found = errors.page_of(request, error)
+        return found if isinstance(found, Response) else respond(site, request, found)
+
+    return answer
+
+
+def _serving(file: assets.Asset) -> Callable[[Request], Awaitable[Response]]:
+    headers: Mapping[str, Any] = {"cache-control": "public, max-age=31536000, immutable"}
+
+    async def serve(_: Request) -> Response:
+        return Response(file.body, headers=headers, media_type=file.type)
+
+    return serve
