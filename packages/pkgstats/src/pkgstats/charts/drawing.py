@@ -22,11 +22,20 @@ WIDTH: Final = 1280
 FONT: Final = 40
 """Size of text: 10 px on that screen."""
 
-LETTER: Final = 22
+LETTER: Final = 25
 """Width of a letter, about and rather too much: nobody measures fonts here."""
 
 EDGE: Final = 8
 """Room between the picture's edge and what is drawn."""
+
+PLOT_HEIGHT: Final = 400
+"""Of the part of a picture that has the data."""
+
+HEAD: Final = 84
+"""Above it: what is counted, and what the hatching means."""
+
+FOOT: Final = 76
+"""Below it: the dates."""
 
 DASHES: Final = ("", "7 4", "2 4", "12 4 2 4", "4 2", "12 3")
 """Patterns of lines in px on the screen, in the order of their classes."""
@@ -42,6 +51,7 @@ MARKERS: Final = (
 """Shapes at lines' ends, drawn from their middle, in the order of their classes."""
 
 HATCH: Final = "M-4 4l8-8M0 24L24 0M20 28l8-8"
+"""A diagonal through a square of 24 units, and through its corners, where the next ones go on."""
 
 
 def identifier(text: str) -> str:
@@ -77,7 +87,7 @@ def text(x: int, y: int, words: str, kind: str = "axis", anchor: str = "start") 
 
 def width_of(words: str) -> int:
     """Units that a line of text needs, about."""
-    return LETTER * len(words)
+    return LETTER * len(words) + LETTER // 2
 
 
 def joined(points: Sequence[tuple[int, int]]) -> str:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 from pkgstats.charts.drawing import (
     DASHES,
     EDGE,
+    FOOT,
+    HEAD,
+    PLOT_HEIGHT,
     WIDTH,
     empty,
     grid,
@@ -17,12 +20,12 @@ from pkgstats.charts.drawing import (
     text,
     width_of,
 )
-from pkgstats.charts.marking import end_labels, legend, outage_bands, span_text, spans_of
+from pkgstats.charts.marking import end_label, end_labels, legend, outage_bands, spans_of
 from pkgstats.charts.model import SERIES_MAX, Chart, bounded
 from pkgstats.charts.resampling import TYPICAL_DAYS, resampled, resolution_of
 from pkgstats.charts.scale import Frame, count_ticks
 from pkgstats.charts.tables import table_of
-from pkgstats.charts.wording import NAME_MAX, short_number, shortened
+from pkgstats.charts.wording import NAME_MAX, short_number, shortened, span_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,14 +34,7 @@ if TYPE_CHECKING:
     from pkgstats.charts.resampling import Resolution
     from pkgstats.stats import Period
 
-PLOT_HEIGHT: Final = 400
-HEAD: Final = 84
-"""Above the plot: what is counted, and what the hatching means."""
-
-FOOT: Final = 76
-"""Below it: the dates."""
-
-END_NAME: Final = 14
+END_NAME: Final = 12
 """Letters of a name at the end of its line."""
 
 
@@ -103,7 +99,8 @@ def _drawn(
         _line(points, place, index)
         for index, ((_, points), place) in enumerate(zip(shown, places, strict=True))
     ]
-    parts.append(end_labels(ends, [place[-1] for place in places], frame))
+    tips = [place[-1] for place in places]
+    parts.append(end_labels(ends, tips, frame) if several else end_label(ends[0], tips[0]))
     told = _told(values, frame, by, spans)
     return picture(
         parts,

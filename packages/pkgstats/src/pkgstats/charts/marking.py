@@ -15,7 +15,7 @@ from pkgstats.charts.drawing import (
     text,
     width_of,
 )
-from pkgstats.charts.wording import NAME_MAX, day_text, shortened
+from pkgstats.charts.wording import NAME_MAX, shortened, span_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -49,12 +49,6 @@ def spans_of(days: Collection[int], start: int, stop: int) -> list[tuple[int, in
     return spans[-OUTAGES_MAX:]
 
 
-def span_text(start: int, stop: int) -> str:
-    """``2 Mar 2026``, or ``2 Mar 2026 to 4 Mar 2026``."""
-    first, last = day_text(start), day_text(stop - 1)
-    return first if first == last else f"{first} to {last}"
-
-
 def outage_bands(spans: Sequence[tuple[int, int]], frame: Frame, ident: str) -> str:
     """Hatched bands over the height of the chart, and what they mean above it."""
     if not spans:
@@ -62,7 +56,7 @@ def outage_bands(spans: Sequence[tuple[int, int]], frame: Frame, ident: str) -> 
     hatch = (
         f'<pattern id="{ident}-h" class="outage" width="24" height="24"'
         f' patternUnits="userSpaceOnUse"><path d="{HATCH}" stroke="currentColor"'
-        ' stroke-width="4"/></pattern>'
+        ' stroke-width="3" stroke-opacity=".7"/></pattern>'
     )
     bands = [_band(span, frame, ident) for span in spans]
     words = "nothing counted"
@@ -94,6 +88,11 @@ def spread(wanted: Sequence[int], high: int, low: int) -> list[int]:
         placed[index] = ceiling = min(ceiling, placed[index])
         ceiling -= SPACING
     return placed
+
+
+def end_label(words: str, end: tuple[int, int]) -> str:
+    """The marker at the end of the only line, and what is written beside it."""
+    return marker(*end, 0) + text(end[0] + 28, end[1] + 13, words, "label")
 
 
 def end_labels(names: Sequence[str], ends: Sequence[tuple[int, int]], frame: Frame) -> str:

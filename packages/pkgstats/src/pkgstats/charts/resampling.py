@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from pkgstats.charts.wording import EPOCH, as_date
-from pkgstats.stats import Period, period, weeks_of
+from pkgstats.stats import THURSDAY, WEEK, Period, period, weeks_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -44,6 +44,11 @@ def resampled(
         return [Period(day, day + 1, days[day], 1, int(day in outages)) for day in sorted(days)]
     found = weeks_of(days, outages) if by == "week" else _months_of(days, outages)
     return [one for one in found if one.told == one.stop - one.start]
+
+
+def monday(day: int) -> int:
+    """The first day of the week that a day lies in."""
+    return day - (day + THURSDAY) % WEEK
 
 
 def month_start(day: int, later: int = 0) -> int:

@@ -45,7 +45,7 @@ class Frame:
         width = self.right - self.left
         return self.left + round((day - self.start) * width / (self.stop - self.start))
 
-    def y(self, count: int) -> int:
+    def y(self, count: float) -> int:
         """Where a count is."""
         return self.low - round(count * (self.low - self.high) / self.top)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pkgstats.charts.model import ROWS_MAX, ChartTable
-from pkgstats.charts.resampling import COARSER, resampled
+from pkgstats.charts.resampling import COARSER, TYPICAL_DAYS, resampled
 from pkgstats.charts.wording import day_text, month_text
 
 if TYPE_CHECKING:
@@ -46,10 +46,13 @@ def table_of(
         unit: what is counted.
         outages: days; they make a column, if there were any.
     """
-    rows = _rows(told, by, outages)
-    while len(rows) > ROWS_MAX and by in COARSER:
+    days = len({day for one in told for day in one})
+    fine = by
+    while days // TYPICAL_DAYS[by] > ROWS_MAX and by in COARSER:
         by = COARSER[by]
-        rows = _rows(told, by, outages)
+    rows = _rows(told, by, outages)
+    if not rows:  # there are days, but no whole week or month of them
+        by, rows = fine, _rows(told, fine, outages)
     cut = f"; the newest {ROWS_MAX}" if len(rows) > ROWS_MAX else ""
     rows = rows[-ROWS_MAX:][::-1]
     lost = any(row[-1] for row in rows)

@@ -65,3 +65,9 @@ def month_text(day: int) -> str:
     """``Mar 2026``."""
     told = as_date(day)
     return f"{MONTHS[told.month - 1]} {told.year}"
+
+
+def span_text(start: int, stop: int) -> str:
+    """``2 Mar 2026``, or ``2 Mar 2026 to 4 Mar 2026``."""
+    first, last = day_text(start), day_text(stop - 1)
+    return first if first == last else f"{first} to {last}"
