@@ -66,6 +66,8 @@ def test_days_lie_in_the_years_they_belong_to(told: Callable[[], View], world: W
     found = view.days("x", new_year - 1, new_year + 1)
     assert [one.day for one in found] == [new_year - 1, new_year]
     assert view.days("x", 5, 5) == view.days("nobody") == []
+    both = view.days_of(["x", "nobody"], new_year - 1, new_year + 1)
+    assert both == {"x": found, "nobody": []}
 
 
 def test_a_day_that_is_filled_in_later_counts_and_a_later_zero_does_not(
@@ -131,6 +133,9 @@ def test_a_value_that_is_written_anew_says_the_same(
     observed = {number: at for number, (_, _, at) in enumerate(told)}
     folded = days.fold(value, observed)
     assert days.fold(days._written(folded), observed) == folded
+    some = days.fold(value, observed, 100, 107)
+    inside = range(100, 107)
+    assert {day: some.get(day) for day in inside} == {day: folded.get(day) for day in inside}
 
 
 def test_the_worst_value_that_is_written_anew_stays_below_the_bound() -> None:

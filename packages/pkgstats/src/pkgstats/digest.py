@@ -1,7 +1,7 @@
 """A digest of the view: most popular, newest, risers, and some at random; for people and readers.
 
-`gather` reads the view; the rest is pure. As text, Atom (RFC 4287) or JSON Feed 1.1, any program
-that reads feeds can follow it. The same view and day give the same bytes, random ones included.
+`gather` and the parts read the view; the rest is pure. As text, or as a feed that any program which
+reads feeds can follow. The same view and day give the same bytes, random ones included.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from pkgstats.stats import WEEK, growth, outages_of
 from pkgstats.syndication import Feed, Item, date_text, plain, urn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from pkgstats.view.facts import ListingRow
     from pkgstats.view.reading import View
 
@@ -25,8 +23,8 @@ DAY_MS: Final = 86_400_000
 SIZE: Final = 10
 """Packages of each part."""
 
-NEWEST_OF: Final = 5000
-"""Packages that were seen last, among which the newest are looked for."""
+LOTS: Final = 20
+"""Lots for each package by chance; names that others depend on and nobody tells of are blanks."""
 
 RISERS_OF: Final = 2000
 """Most downloaded packages, among which risers are looked for."""
@@ -87,34 +85,33 @@ def gather(view: View, now: int, *, size: int = SIZE) -> Digest:
         size: entries of each part.
     """
     day = now // DAY_MS
-    rows = [row for row in view.listing_rows() if row.state == "here"]
-    chosen = random.Random(day).sample(rows, min(size, len(rows)))  # noqa: S311 - no secret
-    popular = [entry(row, f"{row.downloads:,} downloads a month") for row in rows[:size]]
     parts = {
-        "popular": popular,
-        "newest": newest(view, rows, size),
-        "risers": risers(view, rows[:RISERS_OF], day, size),
-        "random": [entry(row, "by chance") for row in chosen],
+        "popular": popular(view, size),
+        "newest": newest(view, now, size),
+        "risers": risers(view, day, size),
+        "random": at_random(view, day, size),
     }
-    return Digest(day, {part: tuple(found) for part, found in parts.items()})
+    return Digest(day, parts)
 
 
-def newest(view: View, rows: Iterable[ListingRow], size: int) -> list[Entry]:
-    """The packages that were created last, of those whose manifest tells when."""
-    seen = {row.name: row for row in nlargest(NEWEST_OF, rows, key=lambda row: row.observed_at)}
-    details = view.details_of(seen)
-    created = [(one.created, name) for name, one in details.items() if one.created]
-    return [
-        entry(seen[name], f"created {date_text(at)}", at) for at, name in nlargest(size, created)
-    ]
+def popular(view: View, size: int) -> tuple[Entry, ...]:
+    """The packages that are downloaded most."""
+    return tuple(entry(row, f"{row.downloads:,} downloads a month") for row in view.popular(size))
 
 
-def risers(view: View, rows: Sequence[ListingRow], day: int, size: int) -> list[Entry]:
-    """The packages whose downloads have grown most in a week against the week before."""
-    told = {
-        row.name: {one.day: one.count for one in view.days(row.name, day - 3 * WEEK, day)}
-        for row in rows
-    }
+def newest(view: View, now: int, size: int) -> tuple[Entry, ...]:
+    """The packages that were created last, up to ``now`` (ms), where a manifest tells when."""
+    return tuple(entry(row, f"created {date_text(at)}", at) for at, row in view.newest(now, size))
+
+
+def risers(view: View, day: int, size: int) -> tuple[Entry, ...]:
+    """The packages whose downloads have grown most in a week against the week before.
+
+    Of the `RISERS_OF` most downloaded ones, by what was told of the three weeks up to ``day``.
+    """
+    rows = view.popular(RISERS_OF)
+    days = view.days_of((row.name for row in rows), day - 3 * WEEK, day)
+    told = {name: {one.day: one.count for one in found} for name, found in days.items()}
     outages = outages_of(told.values())
     last = max((max(days) for days in told.values() if days), default=day - 1)
     found = []
@@ -122,7 +119,15 @@ def risers(view: View, rows: Sequence[ListingRow], day: int, size: int) -> list[
         grown = growth(told[row.name], WEEK, last + 1, outages)
         if grown.ratio is not None and grown.ratio > 1 and grown.before.downloads >= RISER_MIN:
             found.append((grown.ratio, row.name, row))
-    return [entry(row, f"{ratio - 1:+,.0%} in a week") for ratio, _, row in nlargest(size, found)]
+    best = nlargest(size, found)
+    return tuple(entry(row, f"{ratio - 1:+,.0%} in a week") for ratio, _, row in best)
+
+
+def at_random(view: View, day: int, size: int) -> tuple[Entry, ...]:
+    """Some packages by chance, the whole day long the same."""
+    chance = random.Random(day)  # noqa: S311 - no secret
+    lots = (chance.random() for _ in range(LOTS * size))
+    return tuple(entry(row, "by chance") for row in view.drawn(lots, size))
 
 
 def entry(row: ListingRow, why: str, at: int | None = None) -> Entry:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
+YEAR_DAYS: Final = 366
+
 _APPEND: Final = """
 insert into days values (?, ?, ?, ?) on conflict (package, year, writer)
 do update set value = cast(value || excluded.value as blob)
@@ -120,10 +122,17 @@ def segments(value: bytes) -> Iterator[tuple[int, int, list[int]]]:
         yield number, first, row
 
 
-def fold(value: bytes, observed_at: Mapping[int, int]) -> dict[int, tuple[int, int]]:
-    """For each day of the year what the writer says of it: the count, and the record's number."""
+def fold(
+    value: bytes, observed_at: Mapping[int, int], start: int = 0, stop: int = YEAR_DAYS
+) -> dict[int, tuple[int, int]]:
+    """For each day of the year what the writer says of it: the count, and the record's number.
+
+    Segments that lie outside of the days ``[start, stop)`` of the year are passed over.
+    """
     best: dict[int, tuple[merge.CountOrder, int]] = {}
     for number, first, row in segments(value):
+        if first >= stop or first + len(row) <= start:
+            continue
         at = observed_at[number]
         for day, count in enumerate(row, first):
             order = merge.count_order(count, at)
@@ -165,7 +174,8 @@ def told(
     years = (package, year_of(start), year_of(stop - 1))
     for year, value, writer in database.execute(find, years):
         first = first_day_of(year)
-        for offset, (count, number) in fold(value, observed).items():
+        asked = start - first, stop - first
+        for offset, (count, number) in fold(value, observed, *asked).items():
             if start <= first + offset < stop:
                 counted = merge.Counted(count, observed[number], writer)
                 found.setdefault(first + offset, []).append(ToldDay(counted, number))
@@ -173,11 +183,11 @@ def told(
 
 
 def told_of(
-    database: sqlite3.Connection, name: str, start: int, stop: int
+    database: sqlite3.Connection, name: str, start: int, stop: int, observed: Observed
 ) -> dict[int, list[ToldDay]]:
     """As `told`, by the package's name."""
     row = database.execute("select id from packages where name = ?", (name,)).fetchone()
-    return told(database, row[0], start, stop, Observed(database)) if row else {}
+    return told(database, row[0], start, stop, observed) if row else {}
 
 
 def _compact(database: sqlite3.Connection) -> None:

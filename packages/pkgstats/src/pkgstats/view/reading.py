@@ -27,7 +27,7 @@ from pkgstats.view.saying import block_and_number
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pkgstats.records.model import GroupList
@@ -249,9 +249,16 @@ class View(ReadConnection):
 
     def days(self, name: str, start: int = 0, stop: int = DAYS_END) -> list[DayFacts]:
         """Downloads of a package in those days of ``[start, stop)`` that were told."""
+        return self.days_of([name], start, stop)[name]
+
+    def days_of(self, names: Iterable[str], start: int, stop: int) -> dict[str, list[DayFacts]]:
+        """As `days`, of each of many packages: together they are read in half the time."""
         with self.state() as database:
-            found = days.told_of(database, name, start, min(stop, DAYS_END))
-        return [_day(day, [one.counted for one in told]) for day, told in sorted(found.items())]
+            observed = days.Observed(database)
+            return {
+                name: _days(days.told_of(database, name, start, min(stop, DAYS_END), observed))
+                for name in names
+            }
 
     def by_maintainer(self, user: str) -> list[ListingRow]:
         """The packages that a user maintains, most downloaded first, at most `NAMES_MAX`."""
@@ -322,6 +329,10 @@ def _state(tombs: int) -> str:
 
 def _week(version: str, last_day: int, told: list[merge.Counted]) -> WeekFacts:
     return WeekFacts(version, last_day, *merge.joint_count(told), merge.is_disputed(last_day, told))
+
+
+def _days(found: Mapping[int, Iterable[days.ToldDay]]) -> list[DayFacts]:
+    return [_day(day, [one.counted for one in told]) for day, told in sorted(found.items())]
 
 
 def _day(day: int, told: list[merge.Counted]) -> DayFacts:

@@ -141,7 +141,7 @@ def _of_weeks(database: sqlite3.Connection, name: str) -> Iterator[Said]:
 
 
 def _of_day(database: sqlite3.Connection, name: str, day: int) -> Iterator[Said]:
-    told = days.told_of(database, name, day, day + 1).get(day, [])
+    told = days.told_of(database, name, day, day + 1, days.Observed(database)).get(day, [])
     if not told:
         return
     best = merge.joint_count(one.counted for one in told)
