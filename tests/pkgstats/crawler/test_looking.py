@@ -21,7 +21,7 @@ AT = 1_790_000_000_000
 def looking(one: Member) -> tuple[Looking, Teller]:
     assert one.node.writer is not None
     teller = Teller(one.node.writer, one.memory)
-    return Looking(one.crawler.sources.registry, one.memory, teller, one.view), teller
+    return Looking(one.crawler.sources, one.memory, teller, one.view), teller
 
 
 async def test_what_a_look_finds(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from pkgstats.sources.errors import (
     BudgetError,
     MissingError,
     SourceError,
+    WrongRegistryError,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ IN_A_ROW_MAX: Final = 5
 
 NO_DAYS: Final = (
     "the address of the download counts knows none: set PKGSTATS_DOWNLOADS to one that does"
+)
+
+UNSURE: Final = (
+    "what is missing in the registry is not told to be gone: no other package is known by which the"
+    " registry could show that it is the right one"
 )
 
 PRIVATE: Final = (
@@ -128,7 +134,7 @@ class Crawler:
         self._writer = writer
         self._view = view
         self._teller = Teller(writer, memory)
-        self._looking = Looking(sources.registry, memory, self._teller, view)
+        self._looking = Looking(sources, memory, self._teller, view)
         self._beat_at = 0
         self._unreported = 0
         self._in_a_row = 0
@@ -153,9 +159,11 @@ class Crawler:
         """Look at the packages of a run; those that are private are refused before anyone is asked.
 
         Raises:
-            SourceError: a source is away, or today's requests are used up; what was found is said.
+            SourceError: a source is away or the wrong one, or today's requests are used up; what
+                was found is said.
         """
         outcome = Outcome()
+        self._looking.begin()
         work = self._shared(work, outcome)
         parts = [part for part in ("days", "weeks", "manifest") if part in work.wanted]
         self._done, self._total = 0, len(work.names) * len(parts)
@@ -227,6 +235,8 @@ class Crawler:
             await self._try([name], self._manifest(name, work, outcome), outcome)
             self._teller.list(name)
             await self._looked([name], outcome)
+        if not await self._looking.settle():
+            outcome.remarks.append(UNSURE)
 
     async def _manifest(self, name: str, work: Work, outcome: Outcome) -> None:
         found = await self._looking.look(name, work.wanted, self.now)
@@ -274,7 +284,7 @@ class Crawler:
         """Look, and note what goes wrong; what concerns all packages is raised."""
         try:
             await look
-        except (AddressError, BudgetError):
+        except (AddressError, BudgetError, WrongRegistryError):
             raise
         except SourceError as error:
             for name in names:

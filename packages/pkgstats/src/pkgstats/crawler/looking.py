@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
+from pkgstats.crawler.doubts import Doubts, Missing
 from pkgstats.crawler.recall import gist
 from pkgstats.crawler.telling import listed
 from pkgstats.listing import Row
@@ -12,13 +13,13 @@ from pkgstats.sources import facts
 from pkgstats.sources.errors import AnswerError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from pkgstats.crawler.memory import Memory
+    from pkgstats.crawler.sources import Sources
     from pkgstats.crawler.teller import Teller
     from pkgstats.records.model import Snapshot
     from pkgstats.sources.answers import Document
-    from pkgstats.sources.registry import Registry
     from pkgstats.sources.tarball import TarballFacts
     from pkgstats.view.reading import View
 
@@ -28,26 +29,48 @@ if TYPE_CHECKING:
 class Looking:
     """Looks at packages of a registry; what is found goes to a `Teller`."""
 
-    def __init__(self, registry: Registry, memory: Memory, teller: Teller, view: View) -> None:
+    def __init__(self, sources: Sources, memory: Memory, teller: Teller, view: View) -> None:
         """Take what it works with."""
-        self._registry = registry
+        self._registry = sources.registry
         self._memory = memory
         self._teller = teller
         self._view = view
         self._latest: dict[str, Snapshot] = {}
+        self._doubts = Doubts(sources, view)
+
+    def begin(self) -> None:
+        """Begin a run, in which the registry has to show itself before its 404s are believed."""
+        self._doubts.begin()
 
     async def look(self, name: str, wanted: Collection[str], now: int) -> Found:
         """Look at a package.
 
         Raises:
+            WrongRegistryError: nothing is there any more, not even what must be.
             SourceError: there is no good answer.
         """
         try:
             if "versions" in wanted:
-                return await self._whole(name, readme="readme" in wanted)
-            return await self._light(name)
+                found = await self._whole(name, readme="readme" in wanted)
+            else:
+                found = await self._light(name)
         except MissingError as error:
-            return self._missing(name, now, error.status)
+            if self._doubts.missing(Missing(name, now, error.status)):
+                await self.settle()
+            return "unknown" if self._memory.told(name) is None else "gone"
+        self._missing(self._doubts.answered(), believed=True)
+        return found
+
+    async def settle(self) -> bool:
+        """Say of packages that they are gone, if that can be believed; returns whether it can.
+
+        Raises:
+            WrongRegistryError: the registry does not know what must be there.
+            SourceError: there is no good answer.
+        """
+        missing, believed = await self._doubts.ask()
+        self._missing(missing, believed=believed)
+        return believed
 
     def row(self, name: str) -> Row | None:
         """The package's row of the list as it is now; of what is not known there is none.
@@ -105,13 +128,12 @@ class Looking:
         self._teller.tell([back, found] if back else [found])
         self._latest[found.name] = found
 
-    def _missing(self, name: str, now: int, status: int) -> Found:
+    def _missing(self, missing: Iterable[Missing], *, believed: bool) -> None:
         """Gone is what I have seen there; a name that I never saw may be a slip of the pen."""
-        self._teller.looked("packument", name, now)
-        if self._memory.told(name) is None:
-            return "unknown"
-        self._teller.tell([facts.gone(name, now, status)])
-        return "gone"
+        for one in missing:
+            self._teller.looked("packument", one.name, one.at)
+            if believed and self._memory.told(one.name) is not None:
+                self._teller.tell([facts.gone(one.name, one.at, one.status)])
 
     async def _tarball(self, document: Document) -> TarballFacts | None:
         """For the readme and the sizes, where the document lacks them; it may be missing."""

@@ -4,7 +4,8 @@
     byte 1      0
     the rest    one zstandard frame that tells its content's size, without a dictionary
 
-A dictionary would save 12 % of 32 manifests together, as writers say them, and 6 % of 128. At most 64 kB of records lie in one block, so that nothing a stranger sends can cost more.
+A dictionary would save 12 % of 32 manifests together, as writers say them, and 6 % of 128. At most
+64 kB of records lie in one block, so that nothing a stranger sends can cost more.
 """
 
 from __future__ import annotations

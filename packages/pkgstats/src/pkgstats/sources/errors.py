@@ -3,6 +3,7 @@
 SourceError
 ├── AddressError        an address is not known; the message says what to set
 ├── UnreachableError    no answer, or one that broke off
+├── WrongRegistryError  a registry that does not know what must be there
 ├── AnswerError         an answer that is too large, malformed, or not what was asked for
 ├── StatusError         a status that is no answer
 │   └── MissingError    404 or 410: it is not there
@@ -23,6 +24,10 @@ class AddressError(SourceError):
 
 class UnreachableError(SourceError):
     """No answer came, or it broke off."""
+
+
+class WrongRegistryError(SourceError):
+    """A registry does not know the packages that are known to be there: it is another one."""
 
 
 class AnswerError(SourceError):
