@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
@@ -25,6 +26,11 @@ T = TypeVar("T")
 
 THREADS: Final = 4
 """Threads that read the view."""
+
+
+def now_ms() -> int:
+    """The time by this machine's clock, ms since 1970, UTC."""
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,7 @@ class Site:
         search: answers queries.
         door: to the process that has the feeds; None: what is not in the view is not known.
         settings: how it is served.
+        clock: tells the time, ms since 1970, UTC.
     """
 
     def __init__(
@@ -133,12 +140,14 @@ class Site:
         days: Days | None = None,
         door: Door | None = None,
         settings: Settings | None = None,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         """Take what stays the caller's."""
         self.view_path = view_path
         self.search = search
         self.door = door
         self.settings = settings or Settings()
+        self.clock = clock
         self._days = days
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pages")
         self._local = threading.local()
