@@ -25,6 +25,11 @@ POLICY: Final = (
 )
 """What a page may do (Content-Security-Policy)."""
 
+WITH_IMAGES: Final = "; ".join(one.decode() for one in POLICY).replace(
+    "img-src 'self'", "img-src https: 'self'"
+)
+"""The same for a page whose reader has asked for its images from elsewhere."""
+
 HEADERS: Final = (
     (
         b"content-security-policy",
@@ -48,7 +53,7 @@ trick (DNS rebinding), who then could read what we answer."""
 
 
 class Guard:
-    """Refuses what no honest browser asks, and adds `HEADERS` to every answer."""
+    """Refuses what no honest browser asks, and adds those `HEADERS` that an answer does not set."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] | None = None) -> None:
         """Take the application and the names it may be asked by; None: any."""
@@ -63,7 +68,9 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *HEADERS]
+                said = {name for name, _ in message["headers"]}
+                more = [one for one in HEADERS if one[0] not in said]
+                message["headers"] = [*message["headers"], *more]
             await send(message)
 
         await (self._refusal(scope) or self._app)(scope, receive, send_guarded)

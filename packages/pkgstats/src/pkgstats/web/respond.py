@@ -67,6 +67,7 @@ def _html(site: Site, request: Request, page: Page) -> tuple[bytes, str]:
         listed=page.listed,
         settings=site.settings,
         full_title=page.title if page.title == SITE else f"{page.title} - {SITE}",
+        **page.extra,
     )
     return text.encode(), "text/html"
 

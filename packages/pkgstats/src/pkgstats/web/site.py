@@ -75,6 +75,7 @@ class Page:
         headers: further ones.
         listed: whether other search engines may list it.
         lasts: whether the same view gives the same page, the whole day.
+        extra: further variables of the template, which the twins do not tell: pictures.
     """
 
     template: str
@@ -90,6 +91,7 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
     listed: bool = True
     lasts: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Door(Protocol):
