@@ -84,14 +84,18 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
         {"listing", "merge", "records", "sources", "stats", "trust", "view", "writer"}
     ),
     "growth": frozenset({"stats", "view"}),
+    "child": frozenset(),
+    "folder": frozenset({"growth", "indexer", "search", "view"}),
+    "past": frozenset({"folder", "indexer", "search", "view"}),
     "node": frozenset(
-        {"group", "growth", "indexer", "readmes", "records", "search", "trust", "view", "writer"}
+        {"folder", "group", "indexer", "readmes", "records", "search", "trust", "view", "writer"}
     ),
-    "past": frozenset({"indexer", "node", "search", "trust", "view", "writer"}),
+    "past_making": frozenset({"folder", "indexer", "node", "past", "trust", "view", "writer"}),
     "web": frozenset(
         {
             *("charts", "digest", "group", "growth", "markup", "node", "past", "plain", "readmes"),
             *("records", "search", "stats", "syndication", "view"),
+            *("child", "folder", "past_making"),
         }
     ),
 }

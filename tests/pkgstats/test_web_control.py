@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import httpx
-import pytest
 
 from pkgstats.group import Group
+from pkgstats.past_making import PastMaker
 from pkgstats.view.reading import View
-from pkgstats.web.app import application
-from pkgstats.web.control import DOOR_BYTES_MAX, FILE, Door, control_routes, new_secret
+from pkgstats.web.control import door_of
+from pkgstats.web.door import new_secret
 
 from .nodes import node
 
@@ -28,34 +27,12 @@ KEY = b"\xab" * 32
 
 @asynccontextmanager
 async def asked(one: Node, secret: str = SECRET) -> AsyncIterator[httpx.AsyncClient]:
-    app = application(one.view_path, one.search, more=control_routes(one, SECRET))
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),
+        transport=httpx.ASGITransport(door_of(one, SECRET, PastMaker(one))),
         base_url="http://127.0.0.1/control/",
         headers={b"authorization": f"Bearer {secret}".encode()},
     ) as http:
         yield http
-
-
-def test_a_door_is_found_again_by_its_user_alone(tmp_path: Path) -> None:
-    assert Door.of(tmp_path) is None
-    door = Door("http://127.0.0.1:1", SECRET)
-    for _ in range(2):
-        door.write(tmp_path)
-        assert Door.of(tmp_path) == door
-    if sys.platform != "win32":
-        assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
-    Door.remove(tmp_path)
-    Door.remove(tmp_path)
-    assert Door.of(tmp_path) is None
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"address": 1}', "{" * 5000, "ü", "1"])
-def test_a_file_that_tells_of_no_door(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE).write_text(text, "utf-8")
-    assert Door.of(tmp_path) is None
-    (tmp_path / FILE).write_text(" " * DOOR_BYTES_MAX + '{"address": "a", "secret": "b"}')
-    assert Door.of(tmp_path) is None
 
 
 async def test_the_owner_admits_and_revokes_through_a_running_node(tmp_path: Path) -> None:

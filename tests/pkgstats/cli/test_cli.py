@@ -20,7 +20,7 @@ from pkgstats.cli.packages import weeks_of
 from pkgstats.cli.running import describe, exit_code_of
 from pkgstats.group import Group
 from pkgstats.view.facts import DayFacts
-from pkgstats.web.control import Door
+from pkgstats.web.door import Door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -273,7 +273,7 @@ def test_every_verb_answers_in_json_and_takes_a_folder(command: click.Command) -
     for one in every:
         options = {name for parameter in one.params for name in parameter.opts}
         assert "--data" in options
-        assert "--json" in options or one.name in {"demo", "writer", "export", "digest"}
+        assert "--json" in options or one.name in {"demo", "writer", "pages", "export", "digest"}
 
 
 def test_errors_have_exit_codes_and_advice() -> None:

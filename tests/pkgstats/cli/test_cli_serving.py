@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from pkgstats.cli import main
-from pkgstats.web.control import Door
+from pkgstats.web.door import Door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,10 @@ def test_pages_and_other_verbs_answer_while_it_runs_and_changes_go_through_it(
         with httpx.Client(trust_env=False) as http:
             found = http.get(f"{address}/api/search?q=left-pad").json()["results"]
             assert found[0]["name"] == "left-pad"
-            assert http.get(f"{address}/control/peers").status_code == 403
+            assert http.get(f"{address}/control/peers").status_code == 404
+            door = Door.of(filled)
+            assert door is not None
+            assert http.get(f"{door.address}/control/peers").status_code == 403
         assert "left-pad" in invoke("search", *data, "left-pad")
         assert running.told["listens"][0] in invoke("peers", *data)
         report = json.loads(invoke("peers", *data, "--json"))

@@ -7,14 +7,12 @@ admits both, fetches what they say, checks it, merges it into its view and index
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-import threading
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict
 
+from pkgstats.child import asked_to_end, child_process, say
 from pkgstats.dataset import shipped, shipped_digest
 from pkgstats.group import SEARCH_KINDS, Group
 from pkgstats.node import Network, Node
@@ -25,22 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-WRITERS: Final = 2
+    from pkgstats.child import Child
 
-END_TIMEOUT_S: Final = 10.0
-"""How long a writer may take to close its feeds before it is ended by force."""
+WRITERS: Final = 2
 
 LOOK_EVERY_S: Final = 0.05
 """How often it is looked how much was fetched."""
-
-LINE_BYTES_MAX: Final = 1 << 16
-
-NEW_PROCESS_GROUP: Final = 0x200 if sys.platform == "win32" else 0
-"""Windows' way to keep Ctrl-C from a process; elsewhere a new session does it."""
-
-
-class WriterError(Exception):
-    """A writer's process ended before its time; the text is what it said last."""
 
 
 class Said(TypedDict):
@@ -128,7 +116,7 @@ async def gather(reader: Node, folder: Path, report: Callable[[Sequence[Stage]],
         report: is told how far it has come, several times a second.
 
     Raises:
-        WriterError: a writer ended early.
+        ChildError: a writer ended early.
     """
     began = time.monotonic()
     halves = [len(shipped()[part::WRITERS]) for part in range(WRITERS)]
@@ -148,7 +136,7 @@ async def _one_half(
     reader: Node, folder: Path, part: int, stage: Stage, report: Callable[[], None]
 ) -> None:
     async with writer_process(folder, reader.group.key, part) as writer:
-        said = writer.said(stage.total)
+        said = said_until(writer, stage.total)
         first = await anext(said)
         assert reader.network is not None
         reader.network.add_peer("127.0.0.1", first["port"])
@@ -179,90 +167,38 @@ async def _is_fetched(reader: Node, writer: bytes, stage: Stage) -> bool:
     return stage.fetched >= stage.blocks
 
 
-# --- a writer's process, as its parent sees it
-
-
-class WriterProcess:
-    """A writer's process as its parent sees it."""
-
-    def __init__(self, part: int, process: asyncio.subprocess.Process, log: Path) -> None:
-        self.name = writer_name(part)
-        self._process = process
-        self._log = log
-
-    async def said(self, total: int) -> AsyncIterator[Said]:
-        """What it says, until it has told ``total`` packages.
-
-        Raises:
-            WriterError: it ended before that.
-        """
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            said: Said = json.loads(line)
-            yield said
-            if said["told"] >= total:
-                return
-        raise WriterError(f"{self.name} ended early: {self._last_words()}")
-
-    async def end(self) -> None:
-        """Ask it to close, wait, and end it by force if it does not."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            async with asyncio.timeout(END_TIMEOUT_S):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
-
-    def _last_words(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+# --- a writer's process
 
 
 @asynccontextmanager
-async def writer_process(folder: Path, group: bytes, part: int) -> AsyncIterator[WriterProcess]:
-    """Start a writer; it has ended when the block ends.
-
-    It is in a process group of its own: Ctrl-C reaches us alone, and we close it in order.
-    """
-    log = folder / f"{writer_name(part)}.log"
-    options = ["--data", str(folder / writer_name(part)), "--group", group.hex()]
+async def writer_process(folder: Path, group: bytes, part: int) -> AsyncIterator[Child]:
+    """Start a writer; it has ended when the block ends."""
+    name = writer_name(part)
+    options = ["--data", str(folder / name), "--group", group.hex()]
     parts = ["--part", str(part), "--parts", str(WRITERS)]
-    with log.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-P", "-m", "pkgstats", "writer", *options, *parts),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            limit=LINE_BYTES_MAX,
-            start_new_session=True,
-            creationflags=NEW_PROCESS_GROUP,
-        )
-    started = WriterProcess(part, process, log)
-    try:
+    log = folder / f"{name}.log"
+    async with child_process(name, "writer", *options, *parts, log=log) as started:
         yield started
-    finally:
-        await asyncio.shield(started.end())
 
 
-# --- a writer's process, from inside
+async def said_until(writer: Child, total: int) -> AsyncIterator[Said]:
+    """What a writer says, until it has told ``total`` packages.
+
+    Raises:
+        ChildError: it ended before that.
+    """
+    async for said in writer.said():
+        yield said
+        if said["told"] >= total:
+            return
 
 
-async def write(
-    folder: Path,
-    group: Group,
-    part: int,
-    parts: int,
-    *,
-    say: Callable[[Said], None],
-    asked_to_end: asyncio.Event,
-) -> None:
+async def write(folder: Path, group: Group, part: int, parts: int) -> None:
     """Share the feeds in a folder and tell what they lack, until asked to end.
 
     What an earlier process began is continued.
     """
+    ended = asked_to_end()
     network = Network.only_loopback()
     async with Node(folder, group, network=network, kinds=SEARCH_KINDS) as node:
         writer = await node.write(writer_name(part))
@@ -273,30 +209,10 @@ async def write(
 
         tell(0)
         await say_part(writer, part, parts, progress=tell)
-        await asked_to_end.wait()
+        await ended.wait()
 
 
 def run_writer(folder: Path, group: Group, part: int, parts: int) -> None:
-    """The whole life of a writer's process.
-
-    What happens goes to standard output as JSON; the end of standard input asks the process to
-    end. A parent that dies closes that too, so no writer is ever left behind.
-    """
-
-    def say(said: Said) -> None:
-        print(json.dumps(said), flush=True)  # noqa: T201 - the parent reads it
-
-    async def work() -> None:
-        asked_to_end = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def wait_for_end() -> None:
-            sys.stdin.read()
-            with suppress(RuntimeError):  # the loop is closed: we have ended by ourselves
-                loop.call_soon_threadsafe(asked_to_end.set)
-
-        threading.Thread(target=wait_for_end, daemon=True).start()
-        await write(folder, group, part, parts, say=say, asked_to_end=asked_to_end)
-
+    """The whole life of a writer's process, see `pkgstats.child`."""
     with suppress(BrokenPipeError):  # the parent is gone, nothing is left to do
-        asyncio.run(work())
+        asyncio.run(write(folder, group, part, parts))

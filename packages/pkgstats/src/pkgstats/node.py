@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,33 +22,27 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 from hypermultifeed import DEFAULT_BOOTSTRAP, Corestore, Hypercore, Multifeed, Networker
 from pkgstats import group as groups
 from pkgstats import trust
+from pkgstats.folder import STORE_FOLDER, VIEW_FILE, search_in
 from pkgstats.group import Acceptance, Group, GroupError, root_key
-from pkgstats.growth import ratios
 from pkgstats.indexer import Indexer, now_ms
 from pkgstats.readmes import ReadmeError, readme_of
 from pkgstats.records.blocks import encode_block
 from pkgstats.records.model import CORES, GroupList
-from pkgstats.search.engine import Search
 from pkgstats.view.reading import View
 from pkgstats.view.store import SchemaError
 from pkgstats.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from types import TracebackType
 
     from pkgstats.indexer import Progress
-
-STORE_FOLDER: Final = "store"
-VIEW_FILE: Final = "view.db"
-SEARCH_FOLDER: Final = "search"
+    from pkgstats.search.engine import Search
 
 NOT_OWNER: Final = (
     "only the group's owner can change its list: in the folder where `pkgstats group create` made"
     " the group"
 )
-
-DAY_MS: Final = 86_400_000
 
 QUIET_S: Final = 0.2
 """The search index is brought up to date when the view has not changed for so long, …"""
@@ -407,18 +401,3 @@ class Node:
         for kind in self._acceptance.update(counted):
             if kind in self.multis:
                 self.multis[kind].reconsider()
-
-
-def search_in(folder: Path) -> Search:
-    """The search of a node's folder; without its node it finds what was indexed last."""
-
-    @contextmanager
-    def facts() -> Iterator[View]:
-        with View.open(folder / VIEW_FILE) as view, view.state():
-            yield view
-
-    def growth(names: Sequence[str]) -> dict[str, float]:
-        with facts() as view:
-            return ratios(view, names, now_ms() // DAY_MS)
-
-    return Search(folder / SEARCH_FOLDER, facts, growth=growth)

@@ -1,52 +1,32 @@
 """The view as it was at the end of an earlier day (UTC).
 
-It is made by the indexer itself, from the same feeds under today's trust, of the facts that were
-observed up to then, into a folder of its own: ``past/2026-11-01/`` beside the view, with a search
-index like the present one's. A note tells which state of the present view it was made from; when
-that has changed, only the blocks that are new are read on, so that what was learnt since about
-that day, and about writers, counts there too. It may be deleted any time.
+It lies in a folder of its own, ``past/2026-11-01/`` beside the view, with a search index like the
+present one's, and a note of the state of the present view that it was made from. Here it is read;
+`pkgstats.past_making` makes it, where the feeds are open.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-import sqlite3
 from contextlib import suppress
 from datetime import date, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pkgstats import trust
-from pkgstats.indexer import Indexer, now_ms
-from pkgstats.node import SEARCH_FOLDER, VIEW_FILE, search_in
+from pkgstats.folder import DAY_MS, VIEW_FILE, search_in
+from pkgstats.indexer import now_ms
 from pkgstats.search.query import EPOCH
 from pkgstats.view.reading import View
-from pkgstats.view.store import SchemaError, Store
-from pkgstats.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
-    from types import TracebackType
 
-    from pkgstats.indexer import Progress
-    from pkgstats.node import Node
     from pkgstats.search.query import Query
     from pkgstats.search.results import SearchResult
 
 FOLDER: Final = "past"
 NOTE: Final = "made.json"
-
-KEPT_MAX: Final = 4
-"""Days that are kept; each takes as much room as the present view and its index, or less."""
-
-PATIENCE_S: Final = 2.0
-"""How long a search waits for its day to be made before it says that it is being made."""
-
-DAY_MS: Final = 86_400_000
 
 
 class PastError(ValueError):
@@ -106,48 +86,35 @@ def find(folder: Path, day: int, *, any_state: bool = False) -> Path | None:
     """
     with View.open(folder / VIEW_FILE) as view, view.state():
         state = view.identity, view.generation
-    notes = _notes(folder)
+    notes = notes_of(folder)
     if any(one.empty and one[:2] == state and day <= at for at, one in notes.items()):
-        raise _before_all(day)
+        raise before_all(day)
     note = notes.get(day)
     if note is None or (note[:2] != state and not any_state):
         return None
-    return _folder_of(folder, day)
+    return folder_of(folder, day)
 
 
 class Pasts:
-    """Makes days that are gone, one at a time, and searches them. An async context manager."""
+    """Searches days that are gone; who has the feeds makes them."""
 
     def __init__(
-        self, node: Node, *, clock: Callable[[], int] = now_ms, patience_s: float = PATIENCE_S
+        self,
+        folder: Path,
+        make: Callable[[int], Awaitable[object]],
+        *,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
-        """Take an open node.
+        """Take a node's folder.
 
         Args:
-            node: has the feeds; stays the caller's, and is open longer than this.
+            folder: of the node.
+            make: makes a day or raises, as `PastMaker.get` and `NodeDoor.past` do.
             clock: the time in ms since 1970, UTC.
-            patience_s: see `PATIENCE_S`.
         """
-        self._node = node
+        self._folder = folder
+        self._make = make
         self._clock = clock
-        self._patience_s = patience_s
-        self._lock = asyncio.Lock()
-        self._making: tuple[int, asyncio.Task[Path]] | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop what is being made; it goes on from there when it is asked for again."""
-        if self._making is not None:
-            _, task = self._making
-            task.cancel()
-            await asyncio.wait({task})
 
     async def search(self, query: Query, day: int, *, size: int, page: int) -> SearchResult:
         """What a search would have found at the end of a day; ages count from then.
@@ -162,113 +129,28 @@ class Pasts:
             return await search.search(query, size=size, page=page, now_ms=end_of(day))
 
     async def get(self, day: int) -> Path:
-        """The folder of a day; made in the background if need be.
+        """The folder of a day.
 
         Raises:
             PastError: there is nothing to see of that day.
             BeingMadeError: it is not made yet; ask again.
         """
         refuse(day, self._clock())
-        found = await asyncio.to_thread(find, self._node.folder, day)
-        if found is not None:
-            return found
-        made, task = self._made_or_begun(day)
-        if made == day:
-            await asyncio.wait({task}, timeout=self._patience_s)
-            if task.done():
-                self._making = None
-                return task.result()
-        raise BeingMadeError(f"the view of {date_of(made)} is being made; ask again in a moment")
-
-    async def make(self, day: int, progress: Callable[[int], None] | None = None) -> Path:
-        """Make a day, or bring it up to the present view; returns its folder.
-
-        Args:
-            day: since 1970-01-01.
-            progress: is told how many records were read, then how many packages are indexed;
-                the latter in another thread.
-
-        Raises:
-            PastError: there is nothing to see of that day.
-            sqlite3.Error, OSError: there is no room for it, say.
-        """
-        refuse(day, self._clock())
-        async with self._lock:
-            found = await asyncio.to_thread(find, self._node.folder, day)
-            return found or await self._make(day, progress)
-
-    def _made_or_begun(self, day: int) -> tuple[int, asyncio.Task[Path]]:
-        """The day that is being made or was made last, else this one, which is begun now."""
-        if self._making is not None:
-            made, task = self._making
-            if made == day or not task.done():
-                return self._making
-            if not task.cancelled():
-                task.exception()  # nobody has asked for it again
-        self._making = day, asyncio.create_task(self.make(day))
-        return self._making
-
-    async def _make(self, day: int, progress: Callable[[int], None] | None) -> Path:
-        folder = _folder_of(self._node.folder, day)
-        await asyncio.to_thread(_make_room, self._node.folder, folder)
-        state, checks = await asyncio.to_thread(_present, self._node.view_path)
-        await asyncio.to_thread(self._prepare, folder, day, checks)
-        await self._read(folder, day, progress)
-        async with search_in(folder) as search:
-            await search.refresh(progress)
-        empty = await asyncio.to_thread(_is_empty, folder)
-        await asyncio.to_thread(_write_note, folder, Note(*state, empty))
-        if empty:
-            raise _before_all(day)
-        return folder
-
-    def _prepare(self, folder: Path, day: int, checks: list[tuple[bytes, int, int]]) -> None:
-        """Open the day's view once; one that is damaged or of another version is begun anew."""
-        opened = partial(Store.open, folder / VIEW_FILE, self._node.group.key, end_of(day))
-        try:
-            store = opened()
-        except (SchemaError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            shutil.rmtree(folder)
-            folder.mkdir()
-            store = opened()
-        with store:
-            store.take_checks(checks)
-
-    async def _read(self, folder: Path, day: int, progress: Callable[[int], None] | None) -> None:
-        """Read all feeds, or what is new in them, up to the day's end."""
-        node = self._node
-        indexer = Indexer(
-            folder / VIEW_FILE,
-            node.group.key,
-            node.multis,
-            own=Writer.keys(node.multis[trust.META], node.group.key),
-            clock=self._clock,
-            horizon=end_of(day),
-        )
-
-        def tell(reading: Progress) -> None:
-            if progress is not None:
-                progress(reading.records)
-
-        indexer.on_progress = tell
-        async with indexer:
-            await indexer.catch_up()
+        found = await asyncio.to_thread(find, self._folder, day)
+        if found is None:
+            await self._make(day)
+            found = await asyncio.to_thread(find, self._folder, day, any_state=True)
+        if found is None:
+            raise being_made(day)
+        return found
 
 
-def _present(path: Path) -> tuple[tuple[str, int], list[tuple[bytes, int, int]]]:
-    """The state of the present view, and whose records were checked, see `Store.checks`."""
-    with View.open(path) as view, view.state():
-        checks = [(one.key, one.checked, one.wrong) for one in view.writers() if one.checked]
-        return (view.identity, view.generation), checks
-
-
-def _folder_of(folder: Path, day: int) -> Path:
+def folder_of(folder: Path, day: int) -> Path:
+    """Where a day lies, or would lie, in a node's folder."""
     return folder / FOLDER / date_of(day)
 
 
-def _days(folder: Path) -> dict[int, Path]:
+def days_of(folder: Path) -> dict[int, Path]:
     """The folders of days, whole or not."""
     found: dict[int, Path] = {}
     with suppress(FileNotFoundError):
@@ -278,43 +160,20 @@ def _days(folder: Path) -> dict[int, Path]:
     return found
 
 
-def _notes(folder: Path) -> dict[int, Note]:
+def notes_of(folder: Path) -> dict[int, Note]:
     """The days that were made whole."""
     notes: dict[int, Note] = {}
-    for day, path in _days(folder).items():
+    for day, path in days_of(folder).items():
         with suppress(OSError, ValueError, TypeError):
             notes[day] = Note(**json.loads((path / NOTE).read_text(encoding="ascii")))
     return notes
 
 
-def _write_note(folder: Path, note: Note) -> None:
-    partial_note = folder / f"{NOTE}.partial"
-    partial_note.write_text(json.dumps(note._asdict()), encoding="ascii")
-    os.replace(partial_note, folder / NOTE)
-
-
-def _make_room(folder: Path, wanted: Path) -> None:
-    """Make the folder of a day, and remove those that were made first if there are too many."""
-    others = [path for path in _days(folder).values() if path != wanted]
-    others.sort(key=_made_at, reverse=True)
-    for path in others[KEPT_MAX - 1 :]:
-        shutil.rmtree(path, ignore_errors=True)
-    (wanted / SEARCH_FOLDER).mkdir(parents=True, exist_ok=True)
-
-
-def _made_at(path: Path) -> float:
-    """When a day was made; what was never whole goes first."""
-    try:
-        return (path / NOTE).stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _is_empty(folder: Path) -> bool:
-    with View.open(folder / VIEW_FILE) as view:
-        known = view.counts()
-    return not (known.packages or known.versions or known.weeks or known.days or known.tombs)
-
-
-def _before_all(day: int) -> PastError:
+def before_all(day: int) -> PastError:
+    """The error where nothing was known yet."""
     return PastError(f"nothing was known yet on {date_of(day)}: the first record is of a later day")
+
+
+def being_made(day: int) -> BeingMadeError:
+    """The error while a day is being made."""
+    return BeingMadeError(f"the view of {date_of(day)} is being made; ask again in a moment")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import httpx
 
-from pkgstats.web.control import Door
+from pkgstats.web.door import CONNECT_S, Door
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-CONNECT_S: Final = 2.0
-"""How long `serve`, which is on this machine, may take to take the call."""
 
 
 def ask_serve(
@@ -33,7 +30,7 @@ def ask_serve(
                 method,
                 f"{door.address}/control/{what}",
                 params=parameters,
-                headers={"authorization": f"Bearer {door.secret}"},
+                headers=door.headers,
             )
             told = answer.json()
     except (httpx.HTTPError, ValueError):

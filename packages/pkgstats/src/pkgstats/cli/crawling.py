@@ -20,8 +20,9 @@ from pkgstats.cli.running import run
 from pkgstats.cli.serving import progress_bars
 from pkgstats.crawler.memory import Memory
 from pkgstats.crawler.notes import FILE, peek
+from pkgstats.folder import VIEW_FILE
 from pkgstats.indexer import now_ms
-from pkgstats.node import VIEW_FILE, Node
+from pkgstats.node import Node
 from pkgstats.plain import plain
 from pkgstats.sources.addresses import find_addresses
 from pkgstats.sources.errors import AddressError

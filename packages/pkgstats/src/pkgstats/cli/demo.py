@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 PROMPT: Final = "search> "
 
+HOST: Final = "127.0.0.1"
+
 COMPLETIONS: Final = 50
 
 WAIT_S: Final = 0.5
@@ -197,19 +199,21 @@ class Session:
             with Bars(self._out) as bars:
                 done = await gather(node, self._folder, bars.show)
             conclude(done, self._out)
-            address = await stack.enter_async_context(serving_pages(node, self._listener()))
+            address = await stack.enter_async_context(serving_pages(node, HOST, self._free_port()))
             self._out.print(f"Pages:  {address}", soft_wrap=True)
             ended = asyncio.Event()
             self._ready.set_result(Ready(node, asyncio.get_running_loop(), ended))
             await ended.wait()
 
-    def _listener(self) -> Any:
+    def _free_port(self) -> int:
+        """The port that is wanted, or 0 if it is taken."""
         from pkgstats.web.server import listening  # noqa: PLC0415
 
         try:
-            return listening(port=self._port)
+            listening(HOST, self._port).close()
         except OSError:
-            return listening(port=0)
+            return 0
+        return self._port
 
 
 def wait_for(future: Future[Any]) -> Any:

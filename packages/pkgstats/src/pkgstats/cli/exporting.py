@@ -11,7 +11,7 @@ from pkgstats import transfer
 from pkgstats.cli.folder import prepared_group
 from pkgstats.cli.options import data_option, json_option
 from pkgstats.cli.output import number, show_json
-from pkgstats.node import VIEW_FILE
+from pkgstats.folder import VIEW_FILE
 from pkgstats.view.reading import View
 
 

@@ -12,9 +12,11 @@ import click
 from pkgstats import past
 from pkgstats.cli.output import remarks
 from pkgstats.cli.running import run
+from pkgstats.folder import VIEW_FILE, search_in
 from pkgstats.group import Group
 from pkgstats.indexer import now_ms
-from pkgstats.node import VIEW_FILE, Node, search_in
+from pkgstats.node import Node
+from pkgstats.past_making import PastMaker
 from pkgstats.records.names import NAME_BYTES_MAX
 from pkgstats.sample import begin
 from pkgstats.search.engine import NoIndexError
@@ -96,7 +98,7 @@ def past_folder(folder: Path, group: Group, day: int) -> Path:
 
     past.refuse(day, now_ms())
     found = past.find(folder, day)
-    if found is None and ask_serve(folder, "POST", "past", day=str(day)) is not None:
+    if found is None and ask_serve(folder, "POST", "past", day=str(day), wait="1") is not None:
         found = past.find(folder, day, any_state=True)
     return found or run(make_past(folder, group, day))
 
@@ -107,7 +109,7 @@ async def make_past(folder: Path, group: Group, day: int) -> Path:
 
     with progress_bars() as bars:
         task = bars.add_task(f"going back to {past.date_of(day)}", total=None)
-        async with Node(folder, group) as node, past.Pasts(node) as pasts:
+        async with Node(folder, group) as node, PastMaker(node) as pasts:
             await node.catch_up()
             return await pasts.make(day, lambda done: bars.update(task, completed=done))
 

@@ -10,6 +10,7 @@ from pkgstats.cli.digesting import digest
 from pkgstats.cli.exporting import export
 from pkgstats.cli.group import group
 from pkgstats.cli.packages import compare, show, user
+from pkgstats.cli.pages import pages
 from pkgstats.cli.running import CodedGroup
 from pkgstats.cli.search import search
 from pkgstats.cli.serving import peers, rebuild, serve
@@ -60,6 +61,7 @@ COMMANDS = (
     rebuild,
     demo,
     writer,
+    pages,
 )
 """In the order in which help shows them."""
 

@@ -23,9 +23,10 @@ from pkgstats.cli.output import (
     table,
 )
 from pkgstats.cli.running import FoundNothing, run
+from pkgstats.folder import DAY_MS
 from pkgstats.growth import growth_of
 from pkgstats.indexer import now_ms
-from pkgstats.node import DAY_MS, Node
+from pkgstats.node import Node
 from pkgstats.plain import everything
 from pkgstats.readmes import ReadmeError
 from pkgstats.records.names import NAME_BYTES_MAX

@@ -19,8 +19,8 @@ from hypermultifeed import (
     StorageError,
     StorageLockedError,
 )
+from pkgstats.child import ChildError
 from pkgstats.cli.output import clean
-from pkgstats.demo import WriterError
 from pkgstats.group import GroupError
 from pkgstats.records.kinds import RecordError
 from pkgstats.sources.errors import SourceError
@@ -60,7 +60,7 @@ ERRNO_ADVICE: Final = {
 EXPECTED: Final = (
     HypermultifeedError,
     GroupError,
-    WriterError,
+    ChildError,
     RecordError,
     SourceError,
     TransferError,

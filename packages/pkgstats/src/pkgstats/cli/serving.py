@@ -25,7 +25,6 @@ from pkgstats.sample import TITLE, begin
 from pkgstats.view.reading import View
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
@@ -78,21 +77,21 @@ def serve(folder: Path, key: bytes | None, as_json: bool, **options: Any) -> Non
     """
     from pkgstats.web.server import listening  # noqa: PLC0415 - a tenth of a second
 
-    listener = listening(options.pop("pages_host"), options.pop("pages_port"))
-    with listener:
-        run(serve_until_ended(folder, group_of(folder, key), listener, as_json, **options))
+    listening(options["pages_host"], options["pages_port"]).close()  # an error before all the work
+    run(serve_until_ended(folder, group_of(folder, key), as_json, **options))
 
 
 async def serve_until_ended(
     folder: Path,
     group: Group,
-    listener: socket.socket,
     as_json: bool,
     *,
     network: Network | None,
     search_only: bool,
     writes: bool,
     title: str,
+    pages_host: str,
+    pages_port: int,
 ) -> None:
     """Run the node until Ctrl-C, or SIGTERM."""
     kinds = SEARCH_KINDS if search_only else CORES
@@ -100,31 +99,31 @@ async def serve_until_ended(
         await begin(node)
         if writes:
             await node.write(title)
-        async with serving_pages(node, listener) as address:
+        async with serving_pages(node, pages_host, pages_port) as address:
             with ended_by_signal() as ended:
                 tell(node, address, as_json)
                 await watch(node, ended, shown=sys.stderr.isatty() and not as_json)
 
 
 @asynccontextmanager
-async def serving_pages(node: Node, listener: socket.socket) -> AsyncIterator[str]:
-    """Pages about a node, and the door for other verbs; gives the address of the pages."""
-    from pkgstats.past import Pasts  # noqa: PLC0415
-    from pkgstats.web.app import application  # noqa: PLC0415
-    from pkgstats.web.control import Door, control_routes, new_secret  # noqa: PLC0415
-    from pkgstats.web.server import hosts_of, serving  # noqa: PLC0415
+async def serving_pages(node: Node, host: str, port: int) -> AsyncIterator[str]:
+    """A door for other processes, and pages in one of them; gives the address of the pages."""
+    from pkgstats.past_making import PastMaker  # noqa: PLC0415
+    from pkgstats.web.control import door_of  # noqa: PLC0415
+    from pkgstats.web.door import Door, new_secret  # noqa: PLC0415
+    from pkgstats.web.process import pages_process  # noqa: PLC0415
+    from pkgstats.web.server import listening, serving  # noqa: PLC0415
 
     secret = new_secret()
-    hosts = hosts_of(listener.getsockname()[0])
-    pasts = Pasts(node)
-    routes = control_routes(node, secret, pasts)
-    app = application(node.view_path, node.search, pasts=pasts, hosts=hosts, more=routes)
-    async with pasts, serving(app, listener) as address:
-        Door(address, secret).write(node.folder)
-        try:
-            yield address
-        finally:
-            Door.remove(node.folder)
+    async with AsyncExitStack() as stack:
+        pasts = await stack.enter_async_context(PastMaker(node))
+        app = door_of(node, secret, pasts)
+        door = Door(await stack.enter_async_context(serving(app, listening(port=0))), secret)
+        stack.callback(Door.remove, node.folder)
+        door.write(node.folder)
+        pages = await stack.enter_async_context(pages_process(node.folder, host, port))
+        door._replace(pages=pages).write(node.folder)
+        yield pages
 
 
 @contextmanager

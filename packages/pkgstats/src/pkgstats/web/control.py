@@ -1,89 +1,49 @@
-"""What other verbs ask a running `serve`: it alone has the feeds of its folder open.
+"""What other processes of its user ask a running node, which alone has its feeds open.
 
-`serve` writes its address and a secret into a file that only its user can read; who has read that
-may ask. Pages of others cannot: a browser does not send them the header.
+See `pkgstats.web.door` for how they ask.
 """
 
 from __future__ import annotations
 
 import hmac
-import json
-import os
-import secrets
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hypermultifeed import HypermultifeedError, parse_key
 from pkgstats.group import GroupError
+from pkgstats.past import BeingMadeError
 from pkgstats.plain import plain
 from pkgstats.readmes import ReadmeError
 from pkgstats.records.model import ROLES
 from pkgstats.records.names import NAME_BYTES_MAX
+from pkgstats.web.door import ACCEPTED
+from pkgstats.web.guard import LOOPBACK_NAMES, Guard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from starlette.requests import Request
 
     from pkgstats.node import Node
-    from pkgstats.past import Pasts
+    from pkgstats.past_making import PastMaker
 
     Answer = Callable[[Request], Awaitable[Any]]
-
-FILE: Final = "serve.json"
 
 DAY_DIGITS_MAX: Final = 8
 """Digits of a day's number that are read."""
 
-DOOR_BYTES_MAX: Final = 1024
-"""Longest file that is read."""
+
+def door_of(node: Node, secret: str, pasts: PastMaker) -> Starlette:
+    """The application behind a node's door."""
+    guard = Middleware(Guard, hosts=LOOPBACK_NAMES)
+    return Starlette(routes=control_routes(node, secret, pasts), middleware=[guard])
 
 
-class Door(NamedTuple):
-    """How to ask a running `serve`.
-
-    Attributes:
-        address: of its pages.
-        secret: to be sent with each request.
-    """
-
-    address: str
-    secret: str
-
-    @classmethod
-    def of(cls, folder: Path) -> Door | None:
-        """The door that the folder's file tells of; None if nobody serves it, or did."""
-        try:
-            with (folder / FILE).open(encoding="ascii") as file:
-                told = json.loads(file.read(DOOR_BYTES_MAX))
-            return cls(str(told["address"]), str(told["secret"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def write(self, folder: Path) -> None:
-        """Tell of it, to this user alone."""
-        partial = folder / f"{FILE}.partial"
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump(self._asdict(), file)
-        partial.replace(folder / FILE)
-
-    @staticmethod
-    def remove(folder: Path) -> None:
-        """Tell of it no longer."""
-        (folder / FILE).unlink(missing_ok=True)
-
-
-def new_secret() -> str:
-    """A secret for one run."""
-    return secrets.token_urlsafe(32)
-
-
-def control_routes(node: Node, secret: str, pasts: Pasts | None = None) -> list[Route]:
+def control_routes(node: Node, secret: str, pasts: PastMaker | None = None) -> list[Route]:
     """What can be asked of a node by who knows the secret."""
     control = _Control(node, pasts)
     asked: dict[str, tuple[str, Answer]] = {
@@ -101,7 +61,7 @@ def control_routes(node: Node, secret: str, pasts: Pasts | None = None) -> list[
 
 
 class _Control:
-    def __init__(self, node: Node, pasts: Pasts | None) -> None:
+    def __init__(self, node: Node, pasts: PastMaker | None) -> None:
         self._node = node
         self._pasts = pasts
 
@@ -129,7 +89,8 @@ class _Control:
     async def past(self, request: Request) -> Any:
         if self._pasts is None:
             raise ValueError("only the present can be looked at here")
-        await self._pasts.make(int(request.query_params.get("day", "")[:DAY_DIGITS_MAX]))
+        day = int(request.query_params.get("day", "")[:DAY_DIGITS_MAX])
+        await (self._pasts.make(day) if "wait" in request.query_params else self._pasts.get(day))
         return {}
 
 
@@ -146,6 +107,8 @@ def _guarded(answer: Answer, secret: str) -> Callable[[Request], Awaitable[Respo
             return JSONResponse({"error": "not for you"}, 403)
         try:
             return JSONResponse(plain(await answer(request)))
+        except BeingMadeError as error:
+            return JSONResponse({"error": str(error)}, ACCEPTED)
         except (GroupError, HypermultifeedError, ReadmeError, ValueError) as error:
             return JSONResponse({"error": str(error)}, 400)
 

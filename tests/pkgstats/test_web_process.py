@@ -1,0 +1,106 @@
+"""The pages in a process of their own, beside a real node."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from pkgstats.child import ChildError
+from pkgstats.cli.serving import serving_pages
+from pkgstats.group import Group
+from pkgstats.listing import Row
+from pkgstats.web.door import Door
+from pkgstats.web.process import LOG, NICE, pages_process
+from pkgstats.web.server import listening
+
+from .nodes import fill, node
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from pkgstats.node import Node
+
+
+@asynccontextmanager
+async def served(folder: Path) -> AsyncIterator[tuple[Node, str]]:
+    group = Group.find(folder)
+    assert group is not None
+    async with (
+        node(folder, group, alone=True) as one,
+        serving_pages(one, "127.0.0.1", 0) as address,
+    ):
+        yield one, address
+
+
+async def test_they_answer_and_follow_the_node(filled: Path) -> None:
+    async with served(filled) as (one, address), httpx.AsyncClient(base_url=address) as http:
+        asked = {"q": "left-pad"}
+        assert (await http.get("/api/search", params=asked)).json()["results"][0]["name"] == (
+            "left-pad"
+        )
+        asked = {"q": "pkg:fresh-0"}
+        assert (await http.get("/api/search", params=asked)).json()["results"] == []
+        await fill(one, "the writer", [Row("fresh-0", "1.0.0", 5)])
+        await one.index()
+        assert (await http.get("/api/search", params=asked)).json()["total"] == 1
+        await one.rebuild()
+        assert (await http.get("/api/search", params=asked)).json()["total"] == 1
+        assert (await http.get("/package/fresh-0")).status_code == 200
+        assert (await http.get("/control/peers")).status_code == 404
+        door = Door.of(filled)
+        assert door is not None
+        assert door.pages == address != door.address
+        if sys.platform != "win32":
+            await _asks_of_days(http)
+    assert Door.of(filled) is None
+    assert "Traceback" not in (filled / LOG).read_text()
+
+
+async def _asks_of_days(http: httpx.AsyncClient) -> None:
+    """Through the door of the node, which makes them."""
+    for _ in range(100):
+        answer = await http.get("/api/search", params={"q": "react at:2026-09-21"}, timeout=30)
+        if answer.status_code != 202:
+            break
+        assert "is being made" in answer.text
+    assert answer.json()["results"][0]["version"] == "19.0.0"
+    for when in ("9999-12-31", "0001-01-01", "2026-13-01", "../..", "", "%00", "٣"):
+        answer = await http.get("/api/search", params={"q": f"react at:{when}"})
+        assert answer.status_code == 400
+
+
+async def test_a_port_that_is_taken_is_told(filled: Path) -> None:
+    with listening(port=0) as taken, pytest.raises(OSError, match=r"in use|normally permitted"):
+        async with pages_process(filled, "127.0.0.1", taken.getsockname()[1]):
+            pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has priority classes instead")
+async def test_they_yield_to_others_and_when_they_die_the_block_ends(filled: Path) -> None:
+    async def killed() -> None:
+        async with served(filled):
+            (child,) = _children(os.getpid())
+            assert os.getpriority(os.PRIO_PROCESS, child) >= NICE
+            os.kill(child, signal.SIGKILL)
+            await asyncio.Event().wait()
+
+    with pytest.raises(ChildError, match="pages ended early"):
+        await killed()
+    assert Door.of(filled) is None
+
+
+def _children(parent: int) -> list[int]:
+    """The pages that a process has started."""
+    words = ["ps", "-e", "-o", "pid=,ppid=,args="]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    lines = [line.split(None, 2) for line in told.stdout.splitlines()]
+    return [int(pid) for pid, of, args in lines if int(of) == parent and " pages " in args]
