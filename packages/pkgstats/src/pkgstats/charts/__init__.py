@@ -19,7 +19,7 @@ class          what                                       on #fff   on #16181d
 ``band1``…     bands of a stack: the colours of ``c1``…
 ``band6``      the last band, "other"                     #5b6472   #a4acb9
 ``axis``       base line, dates, numbers, notes           #5b6472   #a4acb9
-``grid``       thin lines behind: decoration              #d9dce2   #343943
+``grid``       thin lines behind, at a quarter of it      #5b6472   #a4acb9
 ``outage``     days on which a registry counted nothing   #5b6472   #a4acb9
 ``label``      names and last values: the text's colour
 =============  =========================================  ========  ========

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pkgstats.charts.drawing import EDGE, WIDTH, empty, identifier, picture, text, width_of
+from pkgstats.charts.drawing import EDGE, WIDTH, Words, empty, identifier, picture, text, width_of
 from pkgstats.charts.model import BARS_MAX, COUNT_MAX, Chart, ChartTable
 from pkgstats.charts.wording import short_number, shortened
 
@@ -45,14 +45,12 @@ def bar_chart(
     shown = [(name, min(max(0, amount), COUNT_MAX)) for name, amount in bars[:BARS_MAX]]
     cut = f"; the first {BARS_MAX}" if len(bars) > BARS_MAX else ""
     table = ChartTable(f"{unit.capitalize()}{cut}", (of, unit.capitalize()), tuple(shown))
-    ident = identifier(chart_id)
+    words = Words(identifier(chart_id), title, description, unit)
     if not shown:
-        return Chart(empty(ident=ident, title=title, unit=unit), table)
+        return Chart(empty(words), table)
     labels = [written(amount) for _, amount in shown]
     parts = [text(EDGE, 44, unit.capitalize()), *_rows(shown, labels)]
-    height = HEAD + ROW * len(shown)
-    svg = picture(parts, ident=ident, title=title, description=description, height=height)
-    return Chart(svg, table)
+    return Chart(picture(parts, words, HEAD + ROW * len(shown)), table)
 
 
 def _rows(bars: Sequence[tuple[str, int]], labels: Sequence[str]) -> list[str]:

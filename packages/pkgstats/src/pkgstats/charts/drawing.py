@@ -6,6 +6,7 @@ one; everything else scales with the picture.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pkgstats.charts.scale import count_ticks, date_ticks
@@ -37,8 +38,8 @@ HEAD: Final = 84
 FOOT: Final = 76
 """Below it: the dates."""
 
-DASHES: Final = ("", "7 4", "2 4", "12 4 2 4", "4 2", "12 3")
-"""Patterns of lines in px on the screen, in the order of their classes."""
+DASHES: Final = ("", "7 6", "0 5", "12 6 0 6", "3 5", "18 5")
+"""Patterns of lines in px on the screen, in the order of their classes; round ends add 2 px."""
 
 MARKERS: Final = (
     "m-12 0a12 12 0 1 0 24 0a12 12 0 1 0-24 0z",  # circle
@@ -60,20 +61,39 @@ def identifier(text: str) -> str:
     return f"c-{kept}"
 
 
-def picture(parts: Iterable[str], *, ident: str, title: str, description: str, height: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said of a picture, in plain text.
+
+    Attributes:
+        ident: from `identifier`; nothing else on the page may have it.
+        title: the accessible name.
+        description: a sentence or two.
+        unit: what is counted, in the plural.
+    """
+
+    ident: str
+    title: str
+    description: str
+    unit: str
+
+
+def picture(parts: Iterable[str], words: Words, height: int, told: str = "") -> str:
     """The whole: with its accessible name and description, and no size but its proportions.
 
     Args:
         parts: SVG text.
-        ident: from `identifier`; nothing else on the page may have it.
-        title, description: plain text.
+        words: what is said of it.
         height: in units, for a width of `WIDTH`.
+        told: what the parts show, behind the description.
     """
+    ident = words.ident
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {height}" '
         f'role="img" aria-labelledby="{ident}-t" aria-describedby="{ident}-d" font-size="{FONT}">'
-        f'<title id="{ident}-t">{escaped(title)}</title>'
-        f'<desc id="{ident}-d">{escaped(description)}</desc>{"".join(parts)}</svg>'
+        f'<title id="{ident}-t">{escaped(words.title)}</title>'
+        f'<desc id="{ident}-d">{escaped(f"{words.description} {told}")}</desc>'
+        f"{''.join(parts)}</svg>"
     )
 
 
@@ -128,14 +148,14 @@ def grid(frame: Frame, unit: int) -> str:
     ticks = count_ticks(frame.top)
     width = frame.right - frame.left
     lines = "".join(f"M{frame.left} {frame.y(tick)}h{width}" for tick in ticks[1:])
-    parts = [_thin(lines, "grid", ' stroke-opacity=".6"')]
+    parts = [_thin(lines, "grid", ' stroke-opacity=".25"')]
     parts += [
         text(frame.left - 16, frame.y(tick) + 13, short_number(tick), anchor="end")
         for tick in ticks
     ]
     named = [
         (frame.x(min(day + unit / 2, frame.stop)), name)
-        for day, name in date_ticks(frame.start, frame.stop, width)
+        for day, name in date_ticks(frame.start, frame.stop, width, unit)
     ]
     marks = "".join(f"M{x} {frame.low}v10" for x, _ in named)
     parts.append(_thin(f"M{frame.left} {frame.low}h{width}{marks}", "axis"))
@@ -152,8 +172,7 @@ def _thin(path: str, kind: str, more: str = "") -> str:
     )
 
 
-def empty(*, ident: str, title: str, unit: str) -> str:
+def empty(words: Words) -> str:
     """A picture that says that there is nothing to draw."""
-    words = f"No {unit} were told"
-    note = text(WIDTH // 2, 110, words, anchor="middle")
-    return picture([note], ident=ident, title=title, description=f"{words}.", height=200)
+    told = f"No {words.unit} were told"
+    return picture([text(WIDTH // 2, 110, told, anchor="middle")], words, 200, f"{told}.")

@@ -11,6 +11,7 @@ from pkgstats.charts.drawing import (
     HEAD,
     PLOT_HEIGHT,
     WIDTH,
+    Words,
     empty,
     grid,
     identifier,
@@ -20,7 +21,7 @@ from pkgstats.charts.drawing import (
     text,
     width_of,
 )
-from pkgstats.charts.marking import end_label, end_labels, legend, outage_bands, spans_of
+from pkgstats.charts.marking import end_labels, legend, outage_bands, spans_of
 from pkgstats.charts.model import SERIES_MAX, Chart, bounded
 from pkgstats.charts.resampling import TYPICAL_DAYS, resampled, resolution_of
 from pkgstats.charts.scale import Frame, count_ticks
@@ -59,63 +60,51 @@ def line_chart(
         outages: days on which a registry counted nothing (`pkgstats.stats.outages_of`).
         by: what a point stands for; None: what fits the span.
     """
+    words = Words(identifier(chart_id), title, description, unit)
     names = [shortened(" ".join(one.name.split()), NAME_MAX) for one in series[:SERIES_MAX]]
     told = [bounded(one.points) for one in series[:SERIES_MAX]]
-    known = {day for days in told for day in (*days,)[:: max(1, len(days) - 1)]}
-    if not known:
-        svg = empty(ident=identifier(chart_id), title=title, unit=unit)
-        return Chart(svg, table_of(names, told, by="day", unit=unit, outages=()))
+    ends = [end for days in told if days for end in (min(days), max(days))]
+    if not ends:
+        return Chart(empty(words), table_of(names, told, [], by="day", unit=unit, outages=()))
     lost = frozenset(outages)
-    by = by or resolution_of(max(known) - min(known) + 1)
-    runs = [resampled(days, by, lost) for days in told]
-    if not any(runs):
-        by, runs = "day", [resampled(days, "day", lost) for days in told]
-    svg = _drawn(names, runs, by, lost, (identifier(chart_id), title, description, unit))
-    return Chart(svg, table_of(names, told, by=by, unit=unit, outages=lost))
+    by = by or resolution_of(max(ends) - min(ends) + 1)
+    points = [resampled(days, by, lost) for days in told]
+    if not any(points):
+        by, points = "day", [resampled(days, "day", lost) for days in told]
+    svg = _drawn(names, points, by, lost, words)
+    return Chart(svg, table_of(names, told, points, by=by, unit=unit, outages=lost))
 
 
 def _drawn(
     names: Sequence[str],
-    lines: Sequence[Sequence[Period]],
+    series: Sequence[Sequence[Period]],
     by: Resolution,
     outages: Collection[int],
-    words: tuple[str, str, str, str],
+    words: Words,
 ) -> str:
-    ident, title, description, unit = words
-    shown = [(name, points) for name, points in zip(names, lines, strict=True) if points]
     several = len(names) > 1
-    values = [f"{name} {short_number(points[-1].downloads)}" for name, points in shown]
+    drawn = {index: points for index, points in enumerate(series) if points}
+    last = {index: short_number(points[-1].downloads) for index, points in drawn.items()}
+    values = {index: f"{names[index]} {last[index]}" for index in drawn}
+    ends = {index: shortened(names[index], END_NAME) for index in drawn} if several else last
     key, high = legend(values, HEAD - 16) if several else ("", HEAD)
-    ends = [
-        shortened(name, END_NAME) if several else short_number(points[-1].downloads)
-        for name, points in shown
-    ]
-    frame = _frame([points for _, points in shown], ends, high + (16 if several else 0))
+    frame = _frame(drawn.values(), ends.values(), high)
     spans = spans_of(outages, frame.start, frame.stop)
-    places = [_places(points, frame) for _, points in shown]
-    parts = [text(EDGE, 44, f"{unit.capitalize()} a {by}"), key]
-    parts += [outage_bands(spans, frame, ident), grid(frame, TYPICAL_DAYS[by])]
-    parts += [
-        _line(points, place, index)
-        for index, ((_, points), place) in enumerate(zip(shown, places, strict=True))
-    ]
-    tips = [place[-1] for place in places]
-    parts.append(end_labels(ends, tips, frame) if several else end_label(ends[0], tips[0]))
-    told = _told(values, frame, by, spans)
-    return picture(
-        parts,
-        ident=ident,
-        title=title,
-        description=f"{description} {told}",
-        height=frame.low + FOOT,
-    )
+    parts = [text(EDGE, 44, f"{words.unit.capitalize()} a {by}"), key]
+    parts += [outage_bands(spans, frame, words.ident), grid(frame, TYPICAL_DAYS[by])]
+    places = {index: _places(points, frame) for index, points in drawn.items()}
+    parts += [_line(points, places[index], index) for index, points in drawn.items()]
+    tips = {index: found[-1] for index, found in places.items()}
+    parts.append(end_labels(ends, tips, frame))
+    told = _told(values.values(), frame, by, spans)
+    return picture(parts, words, frame.low + FOOT, told)
 
 
-def _frame(lines: Sequence[Sequence[Period]], labels: Sequence[str], high: int) -> Frame:
+def _frame(lines: Collection[Sequence[Period]], labels: Collection[str], high: int) -> Frame:
     ticks = count_ticks(max(point.downloads for points in lines for point in points))
     return Frame(
         left=max(width_of(short_number(tick)) for tick in ticks) + 24,
-        right=WIDTH - 44 - max(width_of(label) for label in labels),
+        right=WIDTH - 60 - max(width_of(label) for label in labels),
         high=high,
         low=high + PLOT_HEIGHT,
         start=min(points[0].start for points in lines),
@@ -141,7 +130,7 @@ def _line(points: Sequence[Period], places: Sequence[tuple[int, int]], index: in
 
 
 def _told(
-    values: Sequence[str], frame: Frame, by: Resolution, spans: Sequence[tuple[int, int]]
+    values: Collection[str], frame: Frame, by: Resolution, spans: Sequence[tuple[int, int]]
 ) -> str:
     """What the picture shows, in words."""
     lost = ", ".join(span_text(*span) for span in spans)

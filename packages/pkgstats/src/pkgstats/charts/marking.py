@@ -18,7 +18,7 @@ from pkgstats.charts.drawing import (
 from pkgstats.charts.wording import NAME_MAX, shortened, span_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pkgstats.charts.scale import Frame
 
@@ -59,10 +59,9 @@ def outage_bands(spans: Sequence[tuple[int, int]], frame: Frame, ident: str) -> 
         ' stroke-width="3" stroke-opacity=".7"/></pattern>'
     )
     bands = [_band(span, frame, ident) for span in spans]
-    words = "nothing counted"
-    x = WIDTH - EDGE - width_of(words)
-    swatch = f'<rect x="{x - 56}" y="14" width="40" height="32" fill="url(#{ident}-h)"/>'
-    return "".join([hatch, *bands, swatch, text(x, 44, words)])
+    x = WIDTH - EDGE - 40
+    swatch = f'<rect x="{x}" y="14" width="40" height="32" fill="url(#{ident}-h)"/>'
+    return "".join([hatch, *bands, swatch, text(x - 16, 44, "nothing counted", anchor="end")])
 
 
 def _band(span: tuple[int, int], frame: Frame, ident: str) -> str:
@@ -90,33 +89,34 @@ def spread(wanted: Sequence[int], high: int, low: int) -> list[int]:
     return placed
 
 
-def end_label(words: str, end: tuple[int, int]) -> str:
-    """The marker at the end of the only line, and what is written beside it."""
-    return marker(*end, 0) + text(end[0] + 28, end[1] + 13, words, "label")
+def end_labels(names: Mapping[int, str], ends: Mapping[int, tuple[int, int]], frame: Frame) -> str:
+    """The marker at each line's end, and its name beside; a thin line where they lie apart.
 
-
-def end_labels(names: Sequence[str], ends: Sequence[tuple[int, int]], frame: Frame) -> str:
-    """The marker at each line's end, and its name beside; a thin line where they lie apart."""
-    x = frame.right + 36
+    Args:
+        names: by the number of the line.
+        ends: where they end, of the same lines.
+        frame: the names stand to the right of it; the only one, beside its marker.
+    """
     parts = []
-    heights = spread([end[1] for end in ends], frame.high, frame.low)
-    for index, (name, (end_x, end_y), y) in enumerate(zip(names, ends, heights, strict=True)):
-        if abs(y - end_y) >= FONT // 2 or end_x < frame.right - SAMPLE:
+    heights = spread([end[1] for end in ends.values()], frame.high, frame.low)
+    for (index, (end_x, end_y)), y in zip(ends.items(), heights, strict=True):
+        x = frame.right + 36 if len(ends) > 1 else end_x + 28
+        if abs(y - end_y) >= FONT // 2 or end_x < x - SAMPLE:
             parts.append(line(f"M{end_x} {end_y}L{x - 8} {y}", f"c{index + 1}", width=1))
         parts.append(marker(end_x, end_y, index))
-        parts.append(text(x, y + 13, name, "label"))
+        parts.append(text(x, y + 13, names[index], "label"))
     return "".join(parts)
 
 
-def legend(entries: Sequence[str], top: int) -> tuple[str, int]:
+def legend(entries: Mapping[int, str], top: int) -> tuple[str, int]:
     """Names beside a piece of their line, in rows.
 
     Returns:
-        The text, and where the legend ends.
+        The text, and where the plot may begin.
     """
     parts = []
     x, y = EDGE, top
-    for index, entry in enumerate(entries):
+    for index, entry in entries.items():
         words = shortened(entry, NAME_MAX + 8)
         needed = SAMPLE + 24 + width_of(words)
         if x > EDGE and x + needed > WIDTH:
@@ -125,4 +125,4 @@ def legend(entries: Sequence[str], top: int) -> tuple[str, int]:
         parts.append(marker(x + SAMPLE, y + 28, index))
         parts.append(text(x + SAMPLE + 24, y + 41, words, "label"))
         x += needed + 40
-    return "".join(parts), y + ROW
+    return "".join(parts), y + ROW + 16

@@ -56,16 +56,17 @@ def count_ticks(most: int) -> list[int]:
     return list(range(0, max(step, -(-most // step) * step) + 1, step))
 
 
-def date_ticks(start: int, stop: int, width: int) -> list[tuple[int, str]]:
+def date_ticks(start: int, stop: int, width: int, unit: int = 1) -> list[tuple[int, str]]:
     """Days of ``[start, stop)`` to be named, and their names; years where they change.
 
     Args:
         start, stop: the span.
         width: of the picture's part, in units; decides how many names fit.
+        unit: days that a point stands for; dates are no closer.
     """
     room = max(2, width // TICK_WIDTH)
     for step in DAY_STEPS:
-        if (stop - start - 1) // step < room:
+        if step >= unit and (stop - start - 1) // step < room:
             return _named(list(range(start, stop, step)), daily=True)
     for months in MONTH_STEPS:
         days = list(_months(start, stop, months))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from pkgstats.charts.drawing import (
     EDGE,
-    FONT,
     FOOT,
     HATCH,
     HEAD,
     PLOT_HEIGHT,
     WIDTH,
+    Words,
     empty,
     grid,
     identifier,
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 BAND_NAME: Final = 12
 """Letters of a band's name beside it."""
+
+SWATCH: Final = 40
+"""Width of a piece of a pattern beside its name."""
 
 GAP: Final = 2 * WEEK
 """Days between two weeks that are told, at most, for a band to go on."""
@@ -80,12 +83,11 @@ def stacked_chart(
     """
     told = [(one.name, bounded(one.points)) for one in series]
     days = sorted({day for _, counts in told for day in counts})
+    words = Words(identifier(chart_id), title, description, unit)
     if not days:
-        svg = empty(ident=identifier(chart_id), title=title, unit=unit)
-        return Chart(svg, ChartTable(unit.capitalize(), ("Week to",), ()))
+        return Chart(empty(words), ChartTable(unit.capitalize(), ("Week to",), ()))
     bands = _joined(told, days)
-    svg = _drawn(bands, days, (identifier(chart_id), title, description, unit))
-    return Chart(svg, _table(bands, days, unit))
+    return Chart(_drawn(bands, days, words), _table(bands, days, unit))
 
 
 def _joined(told: Sequence[tuple[str, Mapping[int, int]]], days: Sequence[int]) -> list[Band]:
@@ -101,31 +103,20 @@ def _joined(told: Sequence[tuple[str, Mapping[int, int]]], days: Sequence[int]) 
     return [bands[index] for index in sorted(kept)] + [other]
 
 
-def _drawn(bands: Sequence[Band], days: Sequence[int], words: tuple[str, str, str, str]) -> str:
-    ident, title, description, unit = words
-    shares = [_share(band, bands) for band in bands]
-    labels = [
-        f"{shortened(band.name, BAND_NAME)} {share}"
-        for band, share in zip(bands, shares, strict=True)
-    ]
-    totals = [sum(week) for week in zip(*(band.counts for band in bands), strict=True)]
-    frame = _frame(max(totals), days, labels)
+def _drawn(bands: Sequence[Band], days: Sequence[int], words: Words) -> str:
+    labels = [f"{shortened(band.name, BAND_NAME)} {_share(band, bands)}" for band in bands]
     edges = [*_edges(bands), tuple(0 for _ in days)]
-    patterns = [_pattern(index, ident) for index in range(len(bands))]
-    areas = [
-        _area(upper, lower, days, frame, (index, ident))
+    frame = _frame(max(edges[0]), days, labels)
+    parts = [text(EDGE, 44, words.unit.capitalize())]
+    parts += [_pattern(index, words.ident) for index in range(len(bands))]
+    parts.append(grid(frame, WEEK))
+    parts += [
+        _area(upper, lower, days, frame, (index, words.ident))
         for index, (upper, lower) in enumerate(pairwise(edges))
     ]
-    parts = [text(EDGE, 44, unit.capitalize()), *patterns, grid(frame, WEEK), *areas]
-    parts.append(_labels(labels, edges, frame))
+    parts.append(_labels(labels, edges, frame, words.ident))
     told = f"By week, {span_text(frame.start, frame.stop)}. Last week: {', '.join(labels)}."
-    return picture(
-        parts,
-        ident=ident,
-        title=title,
-        description=f"{description} {told}",
-        height=frame.low + FOOT,
-    )
+    return picture(parts, words, frame.low + FOOT, told)
 
 
 def _share(band: Band, bands: Sequence[Band]) -> str:
@@ -138,7 +129,7 @@ def _frame(most: int, days: Sequence[int], labels: Sequence[str]) -> Frame:
     ticks = count_ticks(most)
     return Frame(
         left=max(width_of(short_number(tick)) for tick in ticks) + 24,
-        right=WIDTH - 48 - max(width_of(label) for label in labels),
+        right=WIDTH - SWATCH - 48 - max(width_of(label) for label in labels),
         high=HEAD,
         low=HEAD + PLOT_HEIGHT,
         start=days[0] - WEEK + 1,
@@ -196,16 +187,17 @@ def _pattern(index: int, ident: str) -> str:
     )
 
 
-def _labels(names: Sequence[str], edges: Sequence[Sequence[int]], frame: Frame) -> str:
-    """Beside the middle of each band; a thin line where there is no room."""
-    x = frame.right + 28
+def _labels(names: Sequence[str], edges: Sequence[Sequence[int]], frame: Frame, ident: str) -> str:
+    """Beside the middle of each band, or as near as there is room; with a piece of its pattern."""
+    x = frame.right + 24
     middles = [frame.y((upper[-1] + lower[-1]) / 2) for upper, lower in pairwise(edges)]
     parts = []
-    heights = spread(middles, frame.high, frame.low)
-    for name, middle, y in zip(names, middles, heights, strict=True):
-        if abs(y - middle) >= FONT // 4:
-            parts.append(line(f"M{frame.right} {middle}L{x - 8} {y}", "axis", width=1))
-        parts.append(text(x, y + 13, name, "label"))
+    for index, y in enumerate(spread(middles, frame.high, frame.low)):
+        parts.append(
+            f'<rect class="band{index + 1}" x="{x}" y="{y - 15}" width="{SWATCH}" height="30"'
+            f' fill="url(#{ident}-b{index})" stroke="currentColor"/>'
+        )
+        parts.append(text(x + SWATCH + 14, y + 13, names[index], "label"))
     return "".join(parts)
 
 

@@ -32,6 +32,7 @@ WHOLE: Final[dict[Resolution, str]] = {
 def table_of(
     names: Sequence[str],
     told: Sequence[Mapping[int, int]],
+    drawn: Sequence[Sequence[Period]],
     *,
     by: Resolution,
     unit: str,
@@ -42,36 +43,43 @@ def table_of(
     Args:
         names: of the columns.
         told: counts by day, as many as names.
-        by: no finer than this.
+        drawn: the same as it is drawn.
+        by: what that is by; the rows are no finer.
         unit: what is counted.
         outages: days; they make a column, if there were any.
     """
     days = len({day for one in told for day in one})
-    fine = by
-    while days // TYPICAL_DAYS[by] > ROWS_MAX and by in COARSER:
-        by = COARSER[by]
-    rows = _rows(told, by, outages)
-    if not rows:  # there are days, but no whole week or month of them
-        by, rows = fine, _rows(told, fine, outages)
+    coarse = by
+    while days // TYPICAL_DAYS[coarse] > ROWS_MAX and coarse in COARSER:
+        coarse = COARSER[coarse]
+    rows = _rows([resampled(one, coarse, outages) for one in told]) if coarse != by else []
+    by = coarse if rows else by  # there may be days, but no whole week or month of them
+    rows = rows or _rows(drawn)
     cut = f"; the newest {ROWS_MAX}" if len(rows) > ROWS_MAX else ""
     rows = rows[-ROWS_MAX:][::-1]
-    lost = any(row[-1] for row in rows)
+    cells = [(_named(start, by), *_counts(found), _lost(found)) for start, found in rows]
+    lost = any(row[-1] for row in cells)
     return ChartTable(
         caption=f"{unit.capitalize()} {WHOLE[by]}{cut}",
         headers=(NAMED[by], *names, *(["Days of outage"] if lost else [])),
-        rows=tuple(row if lost else row[:-1] for row in rows),
+        rows=tuple(row if lost else row[:-1] for row in cells),
     )
 
 
-def _rows(
-    told: Sequence[Mapping[int, int]], by: Resolution, outages: Collection[int]
-) -> list[tuple[str | int, ...]]:
-    columns = [{one.start: one for one in resampled(days, by, outages)} for days in told]
-    starts = sorted({start for column in columns for start in column})
-    return [_row(start, [column.get(start) for column in columns], by) for start in starts]
+def _rows(columns: Sequence[Sequence[Period]]) -> list[tuple[int, list[Period | None]]]:
+    """When each row starts, and what each column tells of it; oldest first."""
+    by_start = [{one.start: one for one in column} for column in columns]
+    starts = sorted({start for column in by_start for start in column})
+    return [(start, [column.get(start) for column in by_start]) for start in starts]
 
 
-def _row(start: int, cells: Sequence[Period | None], by: Resolution) -> tuple[str | int, ...]:
-    named = month_text(start) if by == "month" else day_text(start)
-    counts = [NOT_TOLD if one is None else one.downloads for one in cells]
-    return (named, *counts, max((one.outages for one in cells if one), default=0))
+def _named(start: int, by: Resolution) -> str:
+    return month_text(start) if by == "month" else day_text(start)
+
+
+def _counts(cells: Sequence[Period | None]) -> list[str | int]:
+    return [NOT_TOLD if one is None else one.downloads for one in cells]
+
+
+def _lost(cells: Sequence[Period | None]) -> int:
+    return max((one.outages for one in cells if one), default=0)
