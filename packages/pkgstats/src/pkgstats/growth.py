@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pkgstats.stats import MONTH, growth, outages_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from pkgstats.stats import Growth
     from pkgstats.view.reading import View
@@ -19,19 +19,23 @@ COMPARED: Final = 100
 """Packages, the most used ones, by which it is told on which days nothing was counted at all."""
 
 
-def growth_of(view: View, names: Sequence[str], today: int) -> dict[str, Growth]:
+def growth_of(
+    view: View, names: Sequence[str], today: int, outages: Collection[int] | None = None
+) -> dict[str, Growth]:
     """The last 30 days that were told of these packages, against the 30 before.
 
     Args:
         view: where the days are.
         names: of the packages; those of which no days were told are left out.
         today: days since 1970, UTC.
+        outages: as `outages_in` tells them; None: they are looked for.
     """
-    told = {name: days for name in names if (days := _days(view, name, today))}
+    told = _told(view, names, today - LOOKED_BACK, today + 1)
     if not told:
         return {}
     last = max(max(days) for days in told.values())
-    outages = outages_of(told.values()) or outages_in(view, today)
+    if outages is None:
+        outages = outages_of(told.values()) or outages_in(view, today)
     return {name: growth(days, MONTH, last + 1, outages) for name, days in told.items()}
 
 
@@ -41,16 +45,18 @@ def ratios(view: View, names: Sequence[str], today: int) -> dict[str, float]:
     return {name: one.ratio for name, one in found.items() if one.ratio is not None}
 
 
-def outages_in(view: View, today: int) -> set[int]:
-    """Days on which a registry counted nothing, by the packages that are used most."""
-    rows = view.listing_rows()
-    names = (row.name for row, _ in zip(rows, range(COMPARED), strict=False))
-    return outages_of(_told(view, names, today))
+def outages_in(view: View, today: int, back: int = LOOKED_BACK) -> set[int]:
+    """Days on which a registry counted nothing, by the packages that are used most.
+
+    Args:
+        view: where the days are.
+        today: days since 1970, UTC.
+        back: how many days before that are looked at.
+    """
+    names = [row.name for row in view.popular(COMPARED)]
+    return outages_of(_told(view, names, today - back, today + 1).values())
 
 
-def _told(view: View, names: Iterable[str], today: int) -> list[dict[int, int]]:
-    return [days for name in names if (days := _days(view, name, today))]
-
-
-def _days(view: View, name: str, today: int) -> dict[int, int]:
-    return {one.day: one.count for one in view.days(name, today - LOOKED_BACK, today + 1)}
+def _told(view: View, names: Sequence[str], start: int, stop: int) -> dict[str, dict[int, int]]:
+    found = view.days_of(names, start, stop)
+    return {name: {one.day: one.count for one in days} for name, days in found.items() if days}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pkgstats.markup.renderer import Renderer
     from pkgstats.search.engine import Search
     from pkgstats.search.query import Query
     from pkgstats.search.results import SearchResult
@@ -131,6 +132,7 @@ class Site:
         search: answers queries.
         door: to the process that has the feeds; None: what is not in the view is not known.
         settings: how it is served.
+        renderer: makes HTML of readmes; None: they are shown as they were written.
         clock: tells the time, ms since 1970, UTC.
     """
 
@@ -142,6 +144,7 @@ class Site:
         days: Days | None = None,
         door: Door | None = None,
         settings: Settings | None = None,
+        renderer: Renderer | None = None,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         """Take what stays the caller's."""
@@ -149,6 +152,7 @@ class Site:
         self.search = search
         self.door = door
         self.settings = settings or Settings()
+        self.renderer = renderer
         self.clock = clock
         self._days = days
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pages")
