@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -23,6 +24,7 @@ from pkgstats.records.model import (
     WeekCounts,
     WriterCard,
 )
+from pkgstats.records.names import WHOLE
 from pkgstats.trust import Authority, authorities
 
 G, A, B = b"G" * 32, b"a" * 32, b"b" * 32
@@ -126,6 +128,9 @@ def test_a_watcher_tells_of_single_packages() -> None:
     assert said == {"P", "V", "D", "W"}
     many = DayCounts(observed_at=0, first_day=20_000, span=1, names_ref=A, counts=b"")
     assert trust.refusal(Authority(A, "days", "watcher"), many)
+    whole = replace(many, names_ref=None, name=WHOLE)
+    assert trust.refusal(Authority(A, "days", "watcher"), whole)
+    assert trust.refusal(Authority(A, "days", "crawler"), whole) is None
 
 
 def test_the_owners_feed_holds_lists_and_nothing_else() -> None:

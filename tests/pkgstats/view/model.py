@@ -22,6 +22,7 @@ from pkgstats.records.model import (
     WeekCounts,
     WriterCard,
 )
+from pkgstats.records.names import WHOLE
 
 from .world import DAY_MS, GROUP
 
@@ -105,7 +106,7 @@ def model(world: World, now: int) -> Model:
         if isinstance(record, NamesBlock)
     }
     best: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]] = {}
-    days: dict[tuple[str, int], dict[bytes, merge.CountOrder]] = {}
+    days: dict[tuple[str, int], list[tuple[int, int, bytes]]] = {}
     tombs: dict[str, dict[bytes, int]] = {}
 
     def put(about: tuple[Any, ...], order: tuple[Any, ...], value: Any) -> None:
@@ -133,12 +134,14 @@ def model(world: World, now: int) -> Model:
             of_name = tombs.setdefault(one.name, {})
             of_name[writer] = max(of_name.get(writer, 0), at)
         elif isinstance(one, DayCounts):
-            names = (one.name,) if one.name else blocks_of.get((writer, one.names_ref or b""), ())
+            names = (
+                (one.name,)
+                if one.name is not None
+                else blocks_of.get((writer, one.names_ref or b""), ())
+            )
             for named, counted in zip(names, _rows(one, len(names)), strict=False):
                 for day, count in enumerate(counted, one.first_day):
-                    told = days.setdefault((named, day), {})
-                    latest = merge.count_order(count, at)
-                    told[writer] = max(told.get(writer, latest), latest)
+                    days.setdefault((named, day), []).append((at, count, writer))
     return _joined(best, days, tombs)
 
 
@@ -151,7 +154,7 @@ def _rows(record: DayCounts, packages: int) -> list[list[int]]:
 
 def _joined(
     best: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]],
-    days: dict[tuple[str, int], dict[bytes, merge.CountOrder]],
+    days: dict[tuple[str, int], list[tuple[int, int, bytes]]],
     tombs: dict[str, dict[bytes, int]],
 ) -> Model:
     found = Model()
@@ -164,10 +167,14 @@ def _joined(
     for (letter, *about), (_, value) in best.items():
         tables[letter][about[0] if len(about) == 1 else tuple(about)] = value
     for (name, day), told in days.items():
-        winner = max(told, key=lambda writer: (*told[writer], writer))
-        settled = [o.downloads for o in told.values() if o.observed_at >= (day + 4) * DAY_MS]
+        outage = name != WHOLE and not any(
+            count for _, count, _ in days.get((WHOLE, day), [(0, 1, b"")])
+        )
+        ranked = sorted(told, key=lambda one: one if outage else (one[1] > 0, *one))
+        last = {writer: (at, count) for at, count, writer in ranked}
+        settled = [count for at, count in last.values() if at >= (day + 4) * DAY_MS]
         disputed = len(settled) > 1 and max(settled) - min(settled) > max(settled) / 100
-        found.days[name, day] = told[winner].downloads, disputed
+        found.days[name, day] = ranked[-1][1], disputed
     for name in found.listing.keys() | found.snapshots.keys():
         latest = found.snapshots.get(name)
         alive_at = latest.modified or latest.observed_at if latest else 0

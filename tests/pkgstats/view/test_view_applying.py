@@ -8,7 +8,7 @@ import cbor2
 import zstandard
 
 from pkgstats.records import counts
-from pkgstats.records.blocks import CONTENT_BYTES_MAX, FORM, RECORDS_MAX
+from pkgstats.records.blocks import CONTENT_BYTES_MAX, HEAD, RECORDS_MAX
 from pkgstats.records.codec import names_hash, to_map
 from pkgstats.records.model import (
     DayCounts,
@@ -44,7 +44,7 @@ def block(*values: Any) -> bytes:
 
 def sealed(content: bytes) -> bytes:
     packed = zstandard.ZstdCompressor(write_content_size=True).compress(content)
-    return bytes([FORM, 0]) + packed
+    return HEAD + packed
 
 
 def refused(view: View, writer: str, kind: str) -> dict[str, int]:
@@ -173,7 +173,7 @@ def bombs() -> list[bytes]:
     nested = b"\x81" * (CONTENT_BYTES_MAX - 1) + b"\x80"
     many = block(*[0] * (RECORDS_MAX + 1))
     length = sealed(b"\x9b\x00\x00\x00\xff\xff\xff\xff\xff")
-    return [bytes([FORM, 0]) + zeros, bytes([FORM, 0]) + huge, sealed(nested), many, length]
+    return [HEAD + zeros, HEAD + huge, sealed(nested), many, length]
 
 
 def test_ten_thousand_hostile_records_of_an_accepted_writer_harm_nothing(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pkgstats.records import counts
 from pkgstats.records.codec import names_hash
 from pkgstats.records.model import DayCounts, NamesBlock
+from pkgstats.records.names import WHOLE
 from pkgstats.view import days
 from pkgstats.view.schema import DAYS_BYTES_MAX
 
@@ -78,6 +79,24 @@ def test_a_day_that_is_filled_in_later_counts_and_a_later_zero_does_not(
     assert answer(told()) == {TODAY - 1: 6}
 
 
+def test_on_a_day_on_which_the_registry_counted_nothing_a_later_zero_stands(
+    store: Store, told: Callable[[], View], world: World
+) -> None:
+    day = TODAY - 9
+    world.say("a", record(day, [7, 7, 7], name="x", at=NOW))
+    world.say("b", record(day, [0, 0, 0], name="x", at=NOW + 1))
+    assert answer(told()) == {day: 7, day + 1: 7, day + 2: 7}
+    world.say("a", record(day, [0, 5, 0], name=WHOLE, at=NOW))
+    world.say("b", record(day + 2, [9], name=WHOLE, at=NOW - 1))
+    view = told()
+    assert answer(view, WHOLE) == {day: 0, day + 1: 5, day + 2: 9}
+    assert answer(view) == {day: 0, day + 1: 7, day + 2: 7}
+    assert [said.verdict for said in view.why("x", day)] == ["loses", "disputed"]
+    world.say("b", record(day, [8], name=WHOLE, at=NOW - 2))
+    assert answer(told())[day] == 7, "it was filled in"
+    assert "" not in {row.name for row in told().listing_rows()}
+
+
 def test_writers_who_asked_late_enough_and_differ_dispute(
     told: Callable[[], View], world: World
 ) -> None:
@@ -139,7 +158,10 @@ def test_a_value_that_is_written_anew_says_the_same(
 
 
 def test_the_worst_value_that_is_written_anew_stays_below_the_bound() -> None:
-    worst = {day: ((1 << 53) - 1 - day % 2, (1 << 40) + day % 2) for day in range(366)}
+    worst: days.Folded = {
+        day: (((1 << 53) - 1 - day % 2, (1 << 40) + day % 2), (0, (1 << 40) - 1 - day % 2))
+        for day in range(366)
+    }
     assert len(days._written(worst)) <= DAYS_BYTES_MAX * 3 // 4
 
 

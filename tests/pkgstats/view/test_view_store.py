@@ -24,6 +24,7 @@ from pkgstats.records.model import (
     VersionEvent,
     WeekCounts,
 )
+from pkgstats.records.names import WHOLE
 from pkgstats.view.reading import View
 from pkgstats.view.store import SchemaError, Store, read
 
@@ -33,7 +34,7 @@ from .world import DAY_MS, GROUP, NOW, TODAY, World, catch_up, deliver, key, pos
 if TYPE_CHECKING:
     from pathlib import Path
 
-WRITERS = "ab"
+WRITERS = "abcd"
 NAMES = st.sampled_from(["x", "y", "@s/z"])
 VERSIONS = st.sampled_from(["1.0.0", "2.0.0", ""])
 BLOCKS = [("x", "y"), ("@s/z", "x", "y"), ()]
@@ -59,6 +60,7 @@ def listings(draw: st.DrawFn) -> IndexRows:
 @st.composite
 def day_counts(draw: st.DrawFn) -> DayCounts:
     block = draw(st.sampled_from([None, *BLOCKS]))
+    alone = draw(st.sampled_from(["x", WHOLE]))
     span = draw(st.integers(1, 3))
     rows = [draw(st.lists(SMALL, min_size=span, max_size=span)) for _ in block or ("x",)]
     spoilt = draw(st.booleans()) and draw(st.booleans())
@@ -66,7 +68,7 @@ def day_counts(draw: st.DrawFn) -> DayCounts:
         observed_at=draw(TIMES) + 3 * DAY_MS * draw(st.integers(0, 1)) - 3 * DAY_MS,
         first_day=TODAY - 5 - draw(SMALL),
         span=span,
-        name="x" if block is None else None,
+        name=alone if block is None else None,
         names_ref=None if block is None else names_hash(block),
         counts=counts.pack(rows) + b"\x80" * spoilt,
     )
@@ -114,20 +116,21 @@ BOUNDS = st.fixed_dictionaries(
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Whatever writers say, with lists that accept and revoke them, and with retractions."""
+    """Whatever 2 to 4 writers say, with lists that accept and revoke them, and with retractions."""
     world = World()
-    world.join(*WRITERS)
-    for writer in WRITERS:
+    writers = WRITERS[: draw(st.integers(2, 4))]
+    world.join(*writers)
+    for writer in writers:
         for kind, records in RECORDS.items():
             for said in draw(st.lists(st.lists(records, min_size=1, max_size=2), max_size=3)):
                 world.raw(kind, key(writer, kind), encode_block(said))
     for (kind, core), blocks in list(world.feeds.items()):
-        writer = core[:1].decode() if draw(st.integers(0, 3)) else draw(st.sampled_from(WRITERS))
+        writer = core[:1].decode() if draw(st.integers(0, 3)) else draw(st.sampled_from(writers))
         if kind != "meta" and not draw(st.integers(0, 2)):
             block, place = draw(st.integers(0, len(blocks))), draw(st.sampled_from([None, 0, 1]))
             world.say(writer, Retraction(observed_at=NOW, core=core, block=block, place=place))
     for _ in range(draw(st.integers(1, 2))):
-        world.accept(*(draw(members(key(writer))) for writer in WRITERS))
+        world.accept(*(draw(members(key(writer))) for writer in writers))
     return world
 
 
@@ -162,8 +165,9 @@ class Player:
         """Learn who there is, and nothing yet of what they take back."""
         deliver(self.store, self.world, "meta", GROUP, 9)
         self.store.retrust(now=NOW)
-        for writer in WRITERS:
-            deliver(self.store, self.world, "meta", key(writer), 1)
+        for kind, feed in self.feeds:
+            if kind == "meta" and feed != GROUP:
+                deliver(self.store, self.world, kind, feed, 1)
         self.store.retrust(now=NOW)
 
     def step(self, choice: int) -> None:
@@ -207,7 +211,7 @@ class Player:
 def answers(view: View, about: Model) -> Model:
     """What the view says, in the words of a model."""
     found = Model()
-    for name in ("x", "y", "@s/z"):
+    for name in ("x", "y", "@s/z", WHOLE):
         facts = view.package(name)
         if facts is not None:
             found.states[name] = facts.state

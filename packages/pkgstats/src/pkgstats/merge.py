@@ -69,7 +69,9 @@ class CountOrder(NamedTuple):
     """What counts of one day or week are compared by; then comes the writer's key.
 
     A zero loses to any other count: the registry answers 0 for what it has not counted yet, and
-    fills it in later.
+    fills it in later. Only on a day on which the whole registry counted nothing, as far as is told
+    (an outage), it stands like any other. Whether there was an outage is itself the maximum of what
+    is told of the whole registry, so that both together depend on no order either.
     """
 
     is_counted: bool
@@ -110,9 +112,9 @@ def version_order(record: VersionEvent, digest: bytes) -> Order:
     return Order(record.observed_at, revision(record), record.observed_at, digest)
 
 
-def count_order(downloads: int, observed_at: int) -> CountOrder:
+def count_order(downloads: int, observed_at: int, *, outage: bool = False) -> CountOrder:
     """The order of a count that was observed at ``observed_at`` (ms)."""
-    return CountOrder(downloads > 0, observed_at, downloads)
+    return CountOrder(outage or downloads > 0, observed_at, downloads)
 
 
 def is_early(record: Known, now: int) -> bool:
@@ -147,9 +149,18 @@ def _days_refusal(first: int, last: int, record: Known) -> str | None:
     return None
 
 
-def joint_count(told: Iterable[Counted]) -> Counted:
-    """The count of a day or week that counts, of one from each writer."""
-    return max(told, key=lambda one: (*count_order(one.downloads, one.observed_at), one.writer))
+def joint_count(told: Iterable[Counted], *, outage: bool = False) -> Counted:
+    """The count of a day or week that counts, of those that writers tell.
+
+    Args:
+        told: any number from each writer.
+        outage: the whole registry counted nothing on that day.
+    """
+
+    def order(one: Counted) -> tuple[CountOrder, bytes]:
+        return count_order(one.downloads, one.observed_at, outage=outage), one.writer
+
+    return max(told, key=order)
 
 
 def is_disputed(day: int, told: Iterable[Counted]) -> bool:

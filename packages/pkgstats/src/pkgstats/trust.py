@@ -154,7 +154,7 @@ def refusal(authority: Authority, record: Known) -> str | None:
         return None
     if authority.role != "watcher" or type(record) not in WATCHER_SAYS:
         return "beyond the writer's role"
-    if isinstance(record, DayCounts) and record.name is None:
+    if isinstance(record, DayCounts) and not record.name:
         return "beyond the writer's role"
     return None
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from pkgstats.records.names import is_package_name
+from pkgstats.records.names import WHOLE, is_package_name
 
 NUMBER_MAX: Final = (1 << 53) - 1
 """Largest number that JavaScript and JSON carry exactly."""
@@ -50,9 +50,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A package's name."""
+    """A package's name; with ``or_whole`` also `WHOLE`, for the whole registry."""
+
+    or_whole: bool = False
 
     def check(self, value: Any) -> str:
+        if self.or_whole and value == WHOLE:
+            return WHOLE
         if not isinstance(value, str) or not is_package_name(value):
             raise RecordError("no name of a package")
         return value

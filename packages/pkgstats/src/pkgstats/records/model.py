@@ -149,7 +149,7 @@ class DayCounts(Record):
     Attributes:
         first_day, span: the days ``[first_day, first_day + span)``.
         names_ref: hash of the names block that lists the packages; or
-        name: the one package.
+        name: the one package; empty for the whole registry (`names.WHOLE`).
         counts: for each package all its days, as `records.counts` packs them.
     """
 
@@ -159,7 +159,7 @@ class DayCounts(Record):
     first_day: int = needed(30, DAY)
     span: int = needed(31, Number(3660, 1))
     names_ref: bytes | None = key(32, KEY)
-    name: str | None = key(5, Name())
+    name: str | None = key(5, Name(or_whole=True))
     counts: bytes = needed(33, Raw(60 << 10))
 
 

@@ -8,6 +8,9 @@ from typing import Final
 NAME_BYTES_MAX: Final = 214
 """Longest name that npm takes, scope included."""
 
+WHOLE: Final = ""
+"""What the downloads of a whole registry are told under; no package has that name."""
+
 _PART: Final = r"[A-Za-z0-9\-._~!'()*]+"
 _NAME: Final = re.compile(rf"(?:@{_PART}/)?{_PART}")
 

@@ -50,12 +50,9 @@ from tombs t join packages p on p.id = t.package order by p.name, t.version
 """
 
 _COUNTED: Final = """
-select name, id from packages p where exists (select 1 from days d where d.package = p.id)
+select name from packages p where exists (select 1 from days d where d.package = p.id)
 order by name
 """
-
-DAYS_END: Final = 2_932_897
-"""The day after the last that a record can tell of, in the year 9999."""
 
 
 def view_hash(database: sqlite3.Connection) -> bytes:
@@ -83,8 +80,8 @@ def _tombs(database: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
 
 def _days(database: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     observed = days.Observed(database)
-    for name, package in database.execute(_COUNTED):
-        found = days.told(database, package, 0, DAYS_END, observed)
+    for (name,) in database.execute(_COUNTED):
+        found = days.told_of(database, name, 0, days.DAYS_END, observed)
         for day in sorted(found):
-            count, at, _ = merge.joint_count(one.counted for one in found[day])
+            count, at, _ = found[day].best
             yield name, day, count, at

@@ -13,6 +13,7 @@ from pkgstats.records.codec import decode
 from pkgstats.records.model import Snapshot
 from pkgstats.view import days, hashing, members, standing, telling
 from pkgstats.view.connection import ReadConnection
+from pkgstats.view.days import DAYS_END
 from pkgstats.view.facts import (
     Counts,
     DayFacts,
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 NAMES_MAX: Final = 10_000
 """Packages that one answer lists at most."""
-
-DAYS_END: Final = 2_932_897
-"""The day after the last that a record can tell of, in the year 9999."""
 
 _STATES: Final = ("here", "hidden", "dropped")
 
@@ -88,6 +86,13 @@ where tombs < 2 and package in (
     join snapshots_won s on s.package = d.package and s.writer = d.writer
     where d.target = (select id from packages where name = ?)
 ) order by downloads desc, name limit ?
+"""
+
+_DEPENDENTS_COUNTED: Final = """
+select count(*) from depends d
+join snapshots_won s on s.package = d.package and s.writer = d.writer
+join shown t on t.package = d.package
+where d.target = (select id from packages where name = ?) and t.tombs < 2
 """
 
 _LISTED: Final = """select l.downloads, w.key from packages p
@@ -248,7 +253,10 @@ class View(ReadConnection):
         ]
 
     def days(self, name: str, start: int = 0, stop: int = DAYS_END) -> list[DayFacts]:
-        """Downloads of a package in those days of ``[start, stop)`` that were told."""
+        """Downloads of a package in those days of ``[start, stop)`` that were told.
+
+        Of the whole registry with the name `pkgstats.records.names.WHOLE`.
+        """
         return self.days_of([name], start, stop)[name]
 
     def days_of(self, names: Iterable[str], start: int, stop: int) -> dict[str, list[DayFacts]]:
@@ -271,6 +279,11 @@ class View(ReadConnection):
     def dependents(self, name: str, limit: int = 100) -> list[ListingRow]:
         """The packages whose latest manifest depends on this one, most downloaded first."""
         return self._list(_DEPENDENTS, name, min(limit, NAMES_MAX))
+
+    def dependents_counted(self, name: str) -> int:
+        """How many packages `dependents` would tell of without a limit."""
+        with self.state() as database:
+            return int(database.execute(_DEPENDENTS_COUNTED, (name,)).fetchone()[0])
 
     def readme(self, digest: bytes) -> list[ReadmePlace]:
         """Where the parts of a readme with that hash lie, of each writer who has it, in order."""
@@ -331,12 +344,11 @@ def _week(version: str, last_day: int, told: list[merge.Counted]) -> WeekFacts:
     return WeekFacts(version, last_day, *merge.joint_count(told), merge.is_disputed(last_day, told))
 
 
-def _days(found: Mapping[int, Iterable[days.ToldDay]]) -> list[DayFacts]:
-    return [_day(day, [one.counted for one in told]) for day, told in sorted(found.items())]
-
-
-def _day(day: int, told: list[merge.Counted]) -> DayFacts:
-    return DayFacts(day, *merge.joint_count(told), merge.is_disputed(day, told))
+def _days(found: Mapping[int, days.Told]) -> list[DayFacts]:
+    return [
+        DayFacts(day, *told.best, merge.is_disputed(day, [one.counted for one in told.each]))
+        for day, told in sorted(found.items())
+    ]
 
 
 def _snapshot(body: bytes) -> Snapshot:

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Number of this schema. A file with another one is made anew."""
 
 BUSY_S: Final = 30.0
@@ -19,7 +19,7 @@ BUSY_S: Final = 30.0
 CACHE_KIB: Final = 65_536
 """Page cache of the one connection that writes; a large list touches its tables all over."""
 
-DAYS_BYTES_MAX: Final = 8192
+DAYS_BYTES_MAX: Final = 16_384
 """Counts of one package, year and writer beyond which they are compacted (`pkgstats.view.days`)."""
 
 MAP_BYTES: Final = 1 << 30

@@ -141,14 +141,13 @@ def _of_weeks(database: sqlite3.Connection, name: str) -> Iterator[Said]:
 
 
 def _of_day(database: sqlite3.Connection, name: str, day: int) -> Iterator[Said]:
-    told = days.told_of(database, name, day, day + 1, days.Observed(database)).get(day, [])
-    if not told:
+    told = days.told_of(database, name, day, day + 1, days.Observed(database)).get(day)
+    if told is None:
         return
-    best = merge.joint_count(one.counted for one in told)
     found: list[Said] = []
-    for counted, number in told:
+    for counted, number in told.each:
         source, core, place = database.execute(_DAY_RECORD, (number,)).fetchone()
-        rest = (counted.writer, counted.observed_at, source, core, place, counted == best)
+        rest = (counted.writer, counted.observed_at, source, core, place, counted == told.best)
         found.append(_said("day", day_text(day), str(counted.downloads), rest))
     yield from _disputed(day, found)
 
