@@ -17,7 +17,7 @@ INTERVALS_MAX: Final = 4
 TICK_WIDTH: Final = 230
 """Units from one date to the next, at least: "Oct 2025" and room around it."""
 
-DAY_STEPS: Final = (1, 2, 7, 14)
+DAY_STEPS: Final = (1, 2, 7, 14, 21)
 """Days between dates, where they are closer than a month."""
 
 MONTH_STEPS: Final = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 3600)
