@@ -58,8 +58,9 @@ PURE_MODULES = tuple(
     search.typos search.synonyms search.documents search.filters search.ranking search.results
     sources.limiter sources.answers sources.manifest sources.facts sources.count_facts
     sources.tarball sources.npmrc crawler.plan crawler.budget crawler.telling view.facts
+    posting.wording posting.choosing posting.pace posting.poster
     markup.links markup.elements markup.rendered markup.sanitise markup.colours markup.outline
-    markup.dressing markup.render
+    markup.dressing markup.render charts
     """.split()  # noqa: SIM905
 )
 """Of the application: bytes, the time and chance are arguments."""
@@ -67,6 +68,7 @@ PURE_MODULES = tuple(
 APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "records": frozenset(),
     "stats": frozenset(),
+    "charts": frozenset({"stats"}),
     "syndication": frozenset(),
     "markup": frozenset({"records"}),
     "merge": frozenset({"records"}),
@@ -80,6 +82,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "readmes": frozenset({"records", "view"}),
     "search": frozenset({"records", "view"}),
     "digest": frozenset({"stats", "syndication", "view"}),
+    "posting": frozenset({"digest", "sources", "syndication"}),
     "crawler": frozenset(
         {"listing", "merge", "records", "sources", "stats", "trust", "view", "writer"}
     ),
