@@ -59,5 +59,9 @@ def month_start(day: int, later: int = 0) -> int:
 
 
 def _months_of(days: Mapping[int, int], outages: Collection[int]) -> list[Period]:
-    starts = sorted({month_start(day) for day in days})
-    return [period(days, start, month_start(start, 1), outages) for start in starts]
+    found: list[Period] = []
+    for day in sorted(days):
+        if not found or day >= found[-1].stop:
+            start = month_start(day)
+            found.append(period(days, start, month_start(start, 1), outages))
+    return found

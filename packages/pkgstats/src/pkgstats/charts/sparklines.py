@@ -27,9 +27,7 @@ def sparkline(counts: Sequence[int | None], *, title: str) -> str:
         counts: evenly spaced, oldest first.
         title: what it tells, as its accessible name: "Downloads a week: 1.2M, more than before".
     """
-    known = [None if one is None or one < 0 else min(one, COUNT_MAX) for one in counts]
-    known = known[-COUNTS_MAX:]
-    places = _places(known)
+    places = _places(_bounded(counts))
     path = "".join(joined(run) for run in _runs(places))
     last = next((place for place in reversed(places) if place), None)
     dot = f'<circle cx="{last[0]}" cy="{last[1]}" r="4" fill="currentColor"/>' if last else ""
@@ -39,6 +37,20 @@ def sparkline(counts: Sequence[int | None], *, title: str) -> str:
         f'<path d="{path}" fill="none" stroke="currentColor" stroke-width="3" '
         f'stroke-linecap="round" stroke-linejoin="round"/>{dot}</svg>'
     )
+
+
+def spark_path(counts: Sequence[int | None]) -> str:
+    """The line alone, in a picture of `WIDTH` by `HEIGHT`: for lists that tell the same in words.
+
+    Args:
+        counts: as of `sparkline`.
+    """
+    return "".join(joined(run) for run in _runs(_places(_bounded(counts))))
+
+
+def _bounded(counts: Sequence[int | None]) -> list[int | None]:
+    known = [None if one is None or one < 0 else min(one, COUNT_MAX) for one in counts]
+    return known[-COUNTS_MAX:]
 
 
 def _places(counts: Sequence[int | None]) -> list[tuple[int, int] | None]:

@@ -18,7 +18,6 @@ from pkgstats.charts.drawing import (
     grid,
     identifier,
     joined,
-    line,
     picture,
     text,
     width_of,
@@ -157,14 +156,15 @@ def _area(
     """A band, in as many pieces as its weeks follow each other."""
     index, ident = named
     breaks = [place for place in range(1, len(days)) if days[place] - days[place - 1] > GAP]
-    fills, edges = [], []
+    pieces = []
     for start, stop in pairwise([0, *breaks, len(days)]):
         above = _edge(upper[start:stop], days[start:stop], frame)
         below = _edge(lower[start:stop], days[start:stop], frame)
-        edges.append(joined(above))
-        fills.append(joined(above + below[::-1]) + "z")
-    fill = f'<path class="band{index + 1}" d="{"".join(fills)}" fill="url(#{ident}-b{index})"/>'
-    return fill + line("".join(edges), f"band{index + 1}", width=1)
+        pieces.append(joined(above + below[::-1]) + "z")
+    return (
+        f'<path class="band{index + 1}" d="{"".join(pieces)}" fill="url(#{ident}-b{index})"'
+        ' stroke="currentColor" stroke-linejoin="round" vector-effect="non-scaling-stroke"/>'
+    )
 
 
 def _edge(counts: Sequence[int], days: Sequence[int], frame: Frame) -> list[tuple[int, int]]:
