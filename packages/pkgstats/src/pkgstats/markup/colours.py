@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, Operator, String
 
-from pkgstats.markup.elements import Element
+from pkgstats.markup.elements import Element, text_of
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -82,7 +82,8 @@ def coloured(code: str, language: str) -> list[Element | str]:
     for group, run in groupby(tokens, lambda token: _group(token[1])):
         text = "".join(token[2] for token in run)
         nodes.append(Element("span", {"class": group}, [text]) if group and text.strip() else text)
-    return nodes
+    whole = "".join(map(text_of, nodes)) == code  # Pygments' one for consoles may leave text out
+    return nodes if whole else [code]
 
 
 @lru_cache

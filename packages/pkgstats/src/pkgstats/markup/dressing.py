@@ -69,6 +69,8 @@ class Dresser:
                 return [self._table(element)]
             case "ul" | "ol":
                 return [self._list(element)]
+            case "li":
+                element.tag = "div"  # it stands in no list
             case "details":
                 return [self._details(element)]
             case "p" if not element.children:

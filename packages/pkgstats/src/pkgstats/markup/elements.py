@@ -15,6 +15,9 @@ DEPTH_MAX: Final = 64
 EMPTY: Final = frozenset({"br", "hr", "img"})
 """Elements that have no content and no end."""
 
+ESCAPED_BYTES_MAX: Final = 6
+"""Of one character, as in ``&nbsp;``."""
+
 _IN_TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\xa0": "&nbsp;"})
 _IN_VALUE: Final = _IN_TEXT | str.maketrans({'"': "&quot;"})
 
@@ -101,7 +104,7 @@ class Writer:
     def _children(self, element: Element) -> None:
         for child in element.children:
             if isinstance(child, str):
-                self._add(escape(child))
+                self._text(child)
             else:
                 self._element(child)
 
@@ -113,6 +116,11 @@ class Writer:
         if self._add(f"<{element.tag}{attributes}>", len(closing)):
             self._children(element)
             self._parts.append(closing)
+
+    def _text(self, text: str) -> None:
+        """All of a text, or the first one that does not fit as far as it surely does."""
+        if not self.cut and not self._add(escape(text)):
+            self._parts.append(escape(text[: self._left // ESCAPED_BYTES_MAX]))
 
     def _add(self, text: str, reserved: int = 0) -> bool:
         """Add a text that leaves room for what must follow it; once one did not, none does."""

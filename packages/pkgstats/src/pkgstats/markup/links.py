@@ -41,7 +41,7 @@ SHORT: Final = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bi
 
 _REMOTE: Final = re.compile(
     r"(?P<scheme>(?:git\+)?(?:https?|ssh|git)://)?(?:[^/@\s]*@)?(?:www\.)?"
-    r"(?P<host>[\w.-]+)(?::\d+(?=/))?(?P<mark>[:/])/*(?P<path>[^\s?#]+)",
+    r"(?P<host>[\w.-]+)(?::\d+(?=/))?(?P<mark>[:/])/*(?P<path>[^\s?#]+)(?:[?#].*)?",
     re.ASCII | re.IGNORECASE,
 )
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}$)[\w.~+-]+", re.ASCII)
@@ -82,7 +82,7 @@ class Repository(NamedTuple):
 def repository_of(base: Base) -> Repository | None:
     """The repository of a package; None if its host is not known."""
     said = base.repository.strip()
-    found = _REMOTE.match(said) if len(said) <= REPOSITORY_CHARACTERS_MAX else None
+    found = _REMOTE.fullmatch(said) if len(said) <= REPOSITORY_CHARACTERS_MAX else None
     if found is None:
         return None
     host, path = found["host"].lower(), found["path"]

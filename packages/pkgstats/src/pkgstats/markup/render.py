@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from pkgstats.markup.links import Base
 
-PIPELINE: Final = 1
-"""Counts what changes the output; what an older one has made is not used any more."""
+NESTING_MAX: Final = 60
+"""Quotes in quotes and lists in lists (which count twice); what is deeper is left out."""
 
 _SWALLOWING: Final = re.compile(
     r"<(?=/?(?:title|textarea|style|xmp|iframe|noembed|noframes|script|plaintext)\b)", re.IGNORECASE
@@ -58,7 +58,7 @@ def render(text: str, *, base: Base, images: bool) -> Rendered:
 
 @lru_cache(maxsize=1)
 def _markdown() -> MarkdownIt:
-    markdown = MarkdownIt("gfm-like")
+    markdown = MarkdownIt("gfm-like", {"maxNesting": NESTING_MAX})
     if markdown.linkify is not None:  # only what is plainly a link: README.md is no host
         markdown.linkify.set({"fuzzy_link": False, "fuzzy_email": False})
     markdown.add_render_rule("html_block", _html)

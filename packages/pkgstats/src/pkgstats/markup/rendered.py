@@ -19,6 +19,10 @@ HEADINGS_MAX: Final = 100
 """Of a table of contents."""
 
 
+HEADER_BYTES: Final = 4
+"""Of a frame: its length, the highest byte first."""
+
+
 class RenderError(Exception):
     """A readme cannot be rendered; the text says why."""
 
@@ -59,6 +63,11 @@ def as_plain(text: str) -> Rendered:
     kept, cut = bounded(text, PLAIN_BYTES_MAX)
     kept = escape(kept.replace("\0", "\N{REPLACEMENT CHARACTER}").lstrip("\n"))
     return Rendered(f'<pre class="r-plain" tabindex="0">{kept}</pre>', cut=cut)
+
+
+def framed(data: bytes) -> bytes:
+    """As it goes through a pipe, behind its length."""
+    return len(data).to_bytes(HEADER_BYTES, "big") + data
 
 
 def pack(rendered: Rendered) -> bytes:

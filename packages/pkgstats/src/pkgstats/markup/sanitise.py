@@ -2,11 +2,12 @@
 
 `tidy` reads as a browser does, so that what follows sees the tree that a browser would. `gate` is
 the last thing that happens to a readme: whatever went wrong before it, only what is listed here
-comes out. The rules are those of docs/pkgstats.md, "Readmes".
+comes out.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import nh3
@@ -16,6 +17,8 @@ REL: Final = "nofollow ugc noopener noreferrer"
 
 ID_PREFIX: Final = "r-"
 """Of ids: no name of a browser's own objects or of the page begins so."""
+
+_ID: Final = re.compile(rf"{ID_PREFIX}[\w-]*")
 
 HEADINGS: Final = ("h1", "h2", "h3", "h4", "h5", "h6")
 
@@ -49,6 +52,7 @@ _ALIGNED: Final = ("p", "div", "td", "th", *HEADINGS)
 _CELL: Final = frozenset({"colspan", "rowspan"})
 
 _TIDY_ATTRIBUTES: Final = {
+    "*": set(),  # or nh3 would let its own default through
     "a": {"href", "name", "id"},
     "img": {"src", "alt", "width", "height"},
     "pre": {"lang"},
@@ -80,6 +84,7 @@ def gate(html: str) -> str:
         tags={*PLAIN, "a", "div", "img", "span", *HEADINGS[1:]},
         clean_content_tags=set(DROPPED),
         attributes={
+            "*": set(),
             "a": {"href"},
             "img": {"src", "alt", "width", "height"},
             "div": {"aria-label"},
@@ -111,11 +116,12 @@ def _allowed(_tag: str, attribute: str, value: str) -> str | None:
     """The value of an attribute, or None if it must go."""
     match attribute:
         case "href":
-            allowed = value.startswith(("https://", "http://", "mailto:", f"#{ID_PREFIX}"))
+            allowed = value.startswith(("https://", "http://", "mailto:"))
+            allowed = allowed or (value[:1] == "#" and _ID.fullmatch(value[1:]) is not None)
         case "src":
             allowed = value.startswith("https://")
         case "id":
-            allowed = value.startswith(ID_PREFIX)
+            allowed = _ID.fullmatch(value) is not None
         case "width" | "height" | "colspan" | "rowspan" | "start":
             allowed = value.isascii() and value.isdigit()
         case _:
