@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgstats.charts.sparklines import COUNTS_MAX, sparkline
+from pkgstats.charts.sparklines import COUNTS_MAX, spark_path, sparkline
 
 from .svg import assert_sound, places
 
@@ -39,3 +39,10 @@ def test_anything_gives_a_small_picture(counts: list[int | None], title: str) ->
     svg = sparkline(counts, title=title)
     assert_sound(svg)
     assert len(svg) <= 600 + 12 * min(len(counts), COUNTS_MAX)
+
+
+def test_a_bare_line_is_that_of_the_whole_sparkline() -> None:
+    counts = [3, None, 1, -1, 7]
+    root = assert_sound(sparkline(counts, title="x"))
+    assert spark_path(counts) == root.findall("path")[0].get("d")
+    assert spark_path([]) == ""
