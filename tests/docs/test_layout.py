@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DECLARATIONS = {
     "hypermultifeed.encoding.node",
     "hypermultifeed.feed.files",
+    "pkgstats.posting.poster",
 }
 """Modules that only declare a shape; there is nothing in them that could be wrong."""
 
