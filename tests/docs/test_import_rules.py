@@ -86,7 +86,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "crawler": frozenset(
         {"listing", "merge", "records", "sources", "stats", "trust", "view", "writer"}
     ),
-    "growth": frozenset({"stats", "view"}),
+    "growth": frozenset({"records", "stats", "view"}),
     "child": frozenset(),
     "folder": frozenset({"growth", "indexer", "search", "view"}),
     "past": frozenset({"folder", "indexer", "search", "view"}),

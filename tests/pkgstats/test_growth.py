@@ -52,6 +52,20 @@ def test_growth_leaves_out_days_on_which_nobody_was_counted(filled_view: Path) -
         assert found["p-0"].now.outages == 1
 
 
+async def test_where_the_whole_registry_was_counted_that_tells_of_outages(tmp_path: Path) -> None:
+    whole = [1000] * 60
+    whole[50] = 0
+    async with node(tmp_path, Group.create(tmp_path), alone=True) as one:
+        writer = await one.write("me")
+        await writer.append(index_records(rows("p", 30), observed_at=AT, source="list"))
+        usual = [100] * 40 + [0] + [100] * 19
+        await writer.append([days("", whole), *(days(f"p-{n}", usual) for n in range(1, 25))])
+        await one.catch_up()
+        with View.open(one.view_path) as view:
+            assert outages_in(view, LAST_DAY) == {FIRST + 50}
+            assert growth_of(view, ["p-1"], LAST_DAY + 1)["p-1"].now.outages == 1
+
+
 def test_ratios_are_of_those_alone_that_have_one(filled_view: Path) -> None:
     with View.open(filled_view) as view:
         assert ratios(view, ["p-0", "p-29"], LAST_DAY) == {"p-0": 2.0}

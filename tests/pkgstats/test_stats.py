@@ -41,6 +41,8 @@ def test_an_outage_is_when_all_that_matter_read_zero() -> None:
     unpopular = [dict.fromkeys(range(7), 0), {3: 1}]
     assert outages_of([*popular, *unpopular]) == {3}
     assert outages_of(popular[:5]) == set()
+    assert outages_of(popular, {2: 0, 3: 9, 4: 7}) == {2}, "the whole decides where it is told"
+    assert outages_of(popular, {2: 0, 4: 7}) == {2, 3}
     popular[7][3] = 5
     assert outages_of(popular) == set()
 

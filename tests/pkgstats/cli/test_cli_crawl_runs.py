@@ -47,7 +47,7 @@ async def test_a_plan_tells_requests_and_how_long_they_take(tmp_path: Path) -> N
         with View.open(node.view_path) as view, peek(tmp_path / FILE) as notes:
             plan = planned(Asked(("@u",), top=3, full=False), view, notes, NOW)
     assert len([ask for ask in plan.asks if ask.path.endswith("/latest")]) == 5
-    assert plan.seconds == 24.0  # 12 requests, one in two seconds
+    assert plan.seconds == 26.0  # 13 requests, one in two seconds
     assert "@u" in plan.notes[0]
 
 

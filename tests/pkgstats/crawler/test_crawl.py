@@ -11,6 +11,7 @@ from tests.pkgstats.fake_registry import faults
 from pkgstats.crawler import plan
 from pkgstats.crawler.plan import FULL, LIGHT, Work
 from pkgstats.crawler.teller import Teller
+from pkgstats.records.names import WHOLE
 from pkgstats.sources.errors import BudgetError, UnreachableError
 from pkgstats.sources.limiter import Limiter
 from pkgstats.writer import Writer
@@ -31,7 +32,7 @@ async def test_a_crawl_says_all_and_the_next_one_nothing(tmp_path: Path) -> None
         populate(registry, *NAMES)
         first = await one.crawler.crawl(Work(NAMES))
         said = Counter(letters(await one.said()))
-        assert said == {"P": 3, "V": 3, "N": 1, "D": 2, "W": 3, "R": 1}
+        assert said == {"P": 3, "V": 3, "N": 1, "D": 3, "W": 3, "R": 1}
         assert (first.failed, first.rows) == ({}, 3)
         again = await one.crawler.crawl(Work(NAMES))
         assert (again.said, again.rows, again.looked) == (0, 0, 9)
@@ -57,7 +58,7 @@ async def test_what_changes_is_said_and_nothing_else(tmp_path: Path) -> None:
         registry.npm.today += 1
         registry.npm.count("react", TODAY, [1])
         outcome = await one.crawler.crawl(Work(("react",), frozenset({"days"})))
-        assert outcome.said == 1
+        assert outcome.said == 2, "and the whole registry"
         tail = one.memory.tail("react")
         assert tail is not None
         assert (tail.end, tail.counts[-1]) == (TODAY + 1, 1)
@@ -69,14 +70,14 @@ async def test_a_light_look_asks_little_and_the_whole_when_the_version_is_new(
     async with fake() as registry, member(tmp_path, registry, Clock()) as one:
         populate(registry, "a")
         light = Work(("a",), LIGHT)
-        assert (await one.crawler.crawl(light)).said == 2
+        assert (await one.crawler.crawl(light)).said == 3
         assert [target for target in registry.asked if target.startswith("/a")] == ["/a/latest"]
         assert (await one.crawler.crawl(light)).said == 0
         registry.npm.publish("a", "1.1.0")
         await one.crawler.crawl(light)
         assert registry.asked[-1] == "/a"
         assert one.memory.told("a") is not None
-        assert Counter(letters(await one.said())) == {"P": 2, "V": 2, "D": 1}
+        assert Counter(letters(await one.said())) == {"P": 2, "V": 2, "D": 2}
 
 
 async def test_gone_packages_get_a_tombstone_that_is_taken_back_if_wrong(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ async def test_any_fault_costs_at_most_the_package_it_meets(tmp_path: Path) -> N
         outcome = await one.crawler.crawl(Work((*names, "b")))
         assert outcome.failed == {}
         said = Counter(letters(await one.said()))
-        assert (said["P"], said["W"], said["D"]) == (len(names) + 1, len(names) + 1, 1)
+        assert (said["P"], said["W"], said["D"]) == (len(names) + 1, len(names) + 1, 2)
         assert await one.repeated() == 0
         await one.node.catch_up()
         assert one.view.counts().refused == 0
@@ -167,7 +168,7 @@ async def test_days_that_cannot_be_had_are_had_later(tmp_path: Path, kind: str, 
         assert list((await one.crawler.crawl(work)).failed) == ["a", "b"]
         outcome = await one.crawler.crawl(work)
         assert outcome.failed == {}
-        assert Counter(letters(await one.said())) == {"N": 1, "D": 1}
+        assert Counter(letters(await one.said())) == {"N": 1, "D": 2}
 
 
 async def test_whole_days_of_zeros_are_kept_and_corrected(tmp_path: Path) -> None:
@@ -183,6 +184,28 @@ async def test_whole_days_of_zeros_are_kept_and_corrected(tmp_path: Path) -> Non
         assert (await one.crawler.crawl(work)).said == 1  # the names are known by now
         await one.node.catch_up()
         assert one.view.days("a", TODAY - 5, TODAY - 4)[0].count == 135
+
+
+async def test_the_whole_registry_is_asked_for_once_a_day(tmp_path: Path) -> None:
+    clock = Clock()
+    whole = "/downloads/range/2025-09-04:2026-09-03"
+    async with fake() as registry, member(tmp_path, registry, clock) as one:
+        populate(registry, "a", "b")
+        registry.npm.zero_days = {TODAY - 5}
+        work = Work(("a",), frozenset({"days"}))
+        registry.script(whole, faults.failure(404), times=2)
+        await one.crawler.crawl(work)
+        assert one.memory.tail(WHOLE) is None, "this source tells of packages alone"
+        clock.now += 86_400
+        registry.npm.today += 1
+        registry.requests.clear()
+        for _ in range(2):
+            await one.crawler.crawl(work)
+        asked = [target for target in registry.asked if target.count("/") == 3]
+        assert asked == ["/downloads/range/2025-09-05:2026-09-04"]
+        await one.node.catch_up()
+        told = {day.day: day.count for day in one.view.days(WHOLE)}
+        assert (told[TODAY - 5], told[TODAY - 6]) == (0, 134 + 234)
 
 
 async def test_a_source_that_is_away_ends_the_run_and_what_was_found_is_said(

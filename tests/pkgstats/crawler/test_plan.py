@@ -96,6 +96,7 @@ def test_a_dry_run_names_each_request() -> None:
         "/c",
         "/downloads/range/2025-09-04:2026-09-03/@s/b",
         "/downloads/range/2026-08-04:2026-09-03/a,c",
+        "/downloads/range/2025-09-04:2026-09-03",
         "/downloads/point/last-week",
         "/versions/a/last-week",
         "/versions/@s%2Fb/last-week",
@@ -105,4 +106,5 @@ def test_a_dry_run_names_each_request() -> None:
     assert [one.path for one in light] == [
         "/a/latest",
         "/downloads/range/2025-09-04:2026-09-03/,a",
+        "/downloads/range/2025-09-04:2026-09-03",
     ]

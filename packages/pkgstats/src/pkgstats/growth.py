@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pkgstats.records.names import WHOLE
 from pkgstats.stats import MONTH, growth, outages_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def growth_of(
         return {}
     last = max(max(days) for days in told.values())
     if outages is None:
-        outages = outages_of(told.values()) or outages_in(view, today)
+        outages = outages_in(view, today)
     return {name: growth(days, MONTH, last + 1, outages) for name, days in told.items()}
 
 
@@ -46,7 +47,7 @@ def ratios(view: View, names: Sequence[str], today: int) -> dict[str, float]:
 
 
 def outages_in(view: View, today: int, back: int = LOOKED_BACK) -> set[int]:
-    """Days on which a registry counted nothing, by the packages that are used most.
+    """Days on which a registry counted nothing: by its own count, else by what is used most.
 
     Args:
         view: where the days are.
@@ -54,7 +55,9 @@ def outages_in(view: View, today: int, back: int = LOOKED_BACK) -> set[int]:
         back: how many days before that are looked at.
     """
     names = [row.name for row in view.popular(COMPARED)]
-    return outages_of(_told(view, names, today - back, today + 1).values())
+    told = _told(view, [WHOLE, *names], today - back, today + 1)
+    whole = told.pop(WHOLE, None)
+    return outages_of(told.values(), whole)
 
 
 def _told(view: View, names: Sequence[str], start: int, stop: int) -> dict[str, dict[int, int]]:

@@ -96,12 +96,18 @@ def growth(days: Mapping[int, int], span: int, stop: int, outages: Collection[in
     )
 
 
-def outages_of(packages: Iterable[Mapping[int, int]]) -> set[int]:
-    """Days on which a registry counted nothing: all packages that matter read 0.
+def outages_of(
+    packages: Iterable[Mapping[int, int]], whole: Mapping[int, int] | None = None
+) -> set[int]:
+    """Days on which a registry counted nothing: the whole of it read 0.
+
+    Where nobody told of the whole, all packages that matter did.
 
     Args:
         packages: downloads by day of each of many packages; a few unpopular ones prove nothing.
+        whole: downloads by day of the whole registry, of those days that were told.
     """
+    whole = whole or {}
     told: defaultdict[int, int] = defaultdict(int)
     zero: defaultdict[int, int] = defaultdict(int)
     for days in packages:
@@ -110,7 +116,8 @@ def outages_of(packages: Iterable[Mapping[int, int]]) -> set[int]:
         for day, count in days.items():
             told[day] += 1
             zero[day] += not count
-    return {day for day, number in told.items() if number >= PACKAGES_MIN and zero[day] == number}
+    lost = {day for day, number in told.items() if number >= PACKAGES_MIN and zero[day] == number}
+    return {day for day in lost | whole.keys() if not whole.get(day)}
 
 
 def weeks_of(days: Mapping[int, int], outages: Collection[int] = ()) -> list[Period]:

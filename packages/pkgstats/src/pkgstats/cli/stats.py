@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,6 +12,7 @@ from pkgstats.cli.folder import opened
 from pkgstats.cli.options import data_option, json_option
 from pkgstats.cli.output import cell, clean, console, date_of, number, show_json, sparkline, table
 from pkgstats.cli.packages import not_known
+from pkgstats.records.names import WHOLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +33,11 @@ WEEKS_SHOWN: Final = 52
 @data_option
 @json_option
 def stats(folder: Path, name: str | None, as_json: bool) -> None:
-    """Show totals, growth and outages: of a package, or of the 1,000 most downloaded together.
+    """Show totals, growth and outages: of a package, or of the whole registry.
 
-    A period is compared with the one before it, day by day. An outage is a day on which nothing at
-    all was counted; it is left out on both sides.
+    Where nobody told of the whole, of the 1,000 most downloaded packages together. A period is
+    compared with the one before it, day by day. An outage is a day on which nothing at all was
+    counted; it is left out on both sides.
     """
     with opened(folder) as here:
         if name is not None and here.view.package(name) is None:
@@ -50,12 +51,11 @@ def stats(folder: Path, name: str | None, as_json: bool) -> None:
 
 def gathered(view: View, name: str | None) -> dict[str, Any]:
     """What there is to say, for JSON and for people."""
-    top = [row.name for row in islice(view.listing_rows(), SUMMED)]
-    each = [{day.day: day.count for day in view.days(one)} for one in top]
-    outages = statistics.outages_of(each)
-    if name is not None:
-        days = {day.day: day.count for day in view.days(name)}
-    else:
+    whole = _days(view, WHOLE)
+    days = whole if name is None else _days(view, name)
+    each = [] if days and days.keys() <= whole.keys() else _most_downloaded(view)
+    outages = statistics.outages_of(each, whole)
+    if name is None and not whole:
         days = dict(sum((Counter(one) for one in each), Counter()))
     stop = max(days, default=-1) + 1
     weeks = [one for one in statistics.weeks_of(days, outages) if one.told == statistics.WEEK]
@@ -64,13 +64,29 @@ def gathered(view: View, name: str | None) -> dict[str, Any]:
         "name": name,
         "packages": told.packages,
         "writers": told.writers,
-        "summed": 1 if name is not None else sum(bool(one) for one in each),
+        "of": "package" if name is not None else "registry" if whole else "most downloaded",
+        "summed": 1 if name is not None else None if whole else len(each),
         "first_day": date_of(min(days)) if days else None,
         "last_day": date_of(stop - 1) if days else None,
         "growth": {title: statistics.growth(days, span, stop, outages) for title, span in PERIODS},
+        "share": _shares(days, whole, stop) if name is not None and whole else None,
         "weeks": weeks[-WEEKS_SHOWN:],
         "outages": [date_of(day) for day in sorted(outages & set(days))],
     }
+
+
+def _days(view: View, name: str) -> dict[int, int]:
+    return {day.day: day.count for day in view.days(name)}
+
+
+def _most_downloaded(view: View) -> list[dict[int, int]]:
+    """The days of those of the most downloaded packages that somebody counted."""
+    return [days for row in view.popular(SUMMED) if (days := _days(view, row.name))]
+
+
+def _shares(days: dict[int, int], whole: dict[int, int], stop: int) -> dict[str, float]:
+    """The part of all downloads of the registry that are a package's."""
+    return {title: statistics.share(days, whole, stop - span, stop) for title, span in PERIODS}
 
 
 def show_stats(found: dict[str, Any]) -> None:
@@ -82,7 +98,8 @@ def show_stats(found: dict[str, Any]) -> None:
     if found["last_day"] is None:
         click.echo("nobody has told of downloads by day; `pkgstats crawl` asks for them", err=True)
         return
-    of = clean(found["name"] or f"{number(found['summed'])} of the most downloaded packages")
+    many = f"{number(found['summed'] or 0)} of the most downloaded packages"
+    of = clean(found["name"] or ("the whole registry" if found["of"] == "registry" else many))
     click.echo(f"{of}, {found['first_day']} to {found['last_day']}")
     columns = [
         ("last", "left"),
@@ -102,6 +119,9 @@ def show_stats(found: dict[str, Any]) -> None:
         for title, one in found["growth"].items()
     ]
     out.print(table(columns, rows, out=out))
+    if found["share"]:
+        parts = ", ".join(f"{title} {part * 100:.3g} %" for title, part in found["share"].items())
+        out.print(cell(f"of all downloads: {parts}"))
     if found["weeks"]:
         line = sparkline([one.downloads for one in found["weeks"]])
         out.print(cell(f"by week: {line}"))

@@ -8,6 +8,7 @@ source that does not answer at all ends the run.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,7 @@ from pkgstats.crawler.looking import Looking
 from pkgstats.crawler.teller import Teller
 from pkgstats.crawler.telling import joined, told_days
 from pkgstats.records.model import Heartbeat
-from pkgstats.records.names import scope_of
+from pkgstats.records.names import WHOLE, scope_of
 from pkgstats.sources.count_facts import week_counts
 from pkgstats.sources.downloads import requests_for
 from pkgstats.sources.errors import (
@@ -57,6 +58,9 @@ PRIVATE: Final = (
     "%s left out, and nobody asked: .npmrc gives their scopes a registry of their own (%s), and"
     " facts about private packages are not for a group"
 )
+
+THE_WHOLE: Final = "the whole registry"
+"""In place of a package's name, where something goes wrong with its days."""
 
 SCOPES_SHOWN: Final = 5
 """Private scopes that a remark names."""
@@ -261,6 +265,21 @@ class Crawler:
             for name in names if "manifest" not in work.wanted else ():
                 self._teller.list(name)
             await self._looked(names, outcome)
+        if work.names:
+            await self._try([THE_WHOLE], self._whole(), outcome)
+
+    async def _whole(self) -> None:
+        """The days of the whole registry, once a day by the crawler whose they are: one request."""
+        today = self.now // plan.DAY_MS
+        if self.memory.looked_at(WHOLE, "days") // plan.DAY_MS == today or not self.mine([WHOLE]):
+            return
+        tail = self.memory.tail(WHOLE)
+        first = plan.first_day(tail.end if tail else None, self.last_day)
+        with suppress(AnswerError, MissingError):  # a source may tell of packages alone
+            series = joined(await self.sources.downloads.days(WHOLE, first, self.last_day))
+            _, counts = told_days(series, {WHOLE: tail} if tail else {}, self.last_day)
+            self._teller.tell(counts)
+        self._teller.looked("days", WHOLE, self.now)
 
     async def _days_of(self, names: Sequence[str]) -> None:
         last = self.last_day

@@ -40,6 +40,12 @@ class Notes:
                 found[name] = max(at, found.get(name, 0))
         return found
 
+    def looked_at(self, name: str, part: str) -> int:
+        """When a package was looked at last, ms; 0: never."""
+        find = "select at from checked where part = ? and name = ?"
+        row = self._database.execute(find, (part, name)).fetchone()
+        return int(row[0]) if row else 0
+
     def etag(self, name: str, part: str) -> str:
         """Of the last answer; empty if there was none."""
         find = "select etag from checked where part = ? and name = ?"

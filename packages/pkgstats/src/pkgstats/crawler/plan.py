@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from pkgstats.records.names import scope_of
+from pkgstats.records.names import WHOLE, scope_of
 from pkgstats.sources.downloads import day_text, requests_for
 
 if TYPE_CHECKING:
@@ -186,6 +186,9 @@ def asks(work: Work, ends: Mapping[str, int], last: int) -> Iterator[Ask]:
         comma = "," if len(names) == 1 and not scope_of(names[0]) else ""
         period = f"{day_text(first)}:{day_text(last)}"
         yield Ask("downloads", f"/downloads/range/{period}/{comma}{','.join(names)}")
+    if work.asks("days"):  # once a day; whoever crawls again that day does not ask again
+        period = f"{day_text(first_day(ends.get(WHOLE), last))}:{day_text(last)}"
+        yield Ask("downloads", f"/downloads/range/{period}")
     if work.asks("weeks"):
         yield Ask("downloads", "/downloads/point/last-week")
     for name in work.asks("weeks"):
