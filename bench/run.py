@@ -5,6 +5,8 @@
     python bench/run.py [--rounds 5] [--only NAME ...] [--quick] [--json FILE] [--python-only]
     python bench/run.py --opcodes --only replicate-100      # what our side does, without noise
     python bench/run.py pkgstats [--help]                   # Pkg Stats, see pkgstats/run.py
+    python bench/run.py pages [--help]                      # its pages, see pkgstats/pages.py
+    python bench/run.py load [--help]                       # them under load, see pkgstats/load.py
 
 Each figure comes from a fresh process, so that peak memory is that of one measure. The rounds go
 through all measures in turn, JavaScript's right before ours: what slows the machine down for a
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 HERE = Path(__file__).resolve().parent
+
+OTHERS = {"pkgstats": "run.py", "pages": "pages.py", "load": "load.py"}
+"""Benchmarks of Pkg Stats, by their verb."""
+
 SIDES = {
     "python": [sys.executable, str(HERE / "side.py")],
     "js": ["node", str(HERE / "js" / "side.js")],
@@ -323,8 +329,8 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["pkgstats"]:
-        command = [sys.executable, str(HERE / "pkgstats" / "run.py"), *argv[1:]]
+    if argv[:1] and argv[0] in OTHERS:
+        command = [sys.executable, str(HERE / "pkgstats" / OTHERS[argv[0]]), *argv[1:]]
         return subprocess.run(command, check=False).returncode
     args = arguments(argv)
     measures = choose(args.only)

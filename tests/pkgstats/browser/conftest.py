@@ -1,0 +1,88 @@
+"""Chromium before the pages as `pkgstats serve` serves them, offline, from a folder of facts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import sync_playwright
+from tools.ground import make_ground
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+CHROMIUM_SETTING = "PKGSTATS_CHROMIUM"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+ARGUMENTS = """
+    --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+    --disable-component-update --disable-sync --disable-default-apps --force-color-profile=srgb
+""".split()  # noqa: SIM905
+"""Root has no sandbox; and the browser asks nobody anything by itself."""
+
+END_TIMEOUT_S = 30
+
+
+def find_chromium() -> str | None:
+    """Where Chromium is, if it is."""
+    return os.environ.get(CHROMIUM_SETTING) or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser. On a machine that tests what others rely on it has to be there."""
+    path = find_chromium()
+    if path is None and not os.environ.get("CI"):
+        pytest.skip(f"no Chromium here; install it, or name it by {CHROMIUM_SETTING}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of facts."""
+    folder = tmp_path_factory.mktemp("ground") / "node"
+    asyncio.run(make_ground(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages(ground: Path) -> Iterator[str]:
+    """The address of the pages about it."""
+    with serving(ground) as address:
+        yield address
+
+
+class serving:  # noqa: N801 - a context manager
+    """`pkgstats serve --offline` on a folder, as long as the block lasts."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._command = [
+            *(sys.executable, "-P", "-m", "pkgstats", "serve", "--data", str(folder)),
+            *("--offline", "--pages-port", "0", "--json", *arguments),
+        ]
+        self._process: subprocess.Popen[str]
+
+    def __enter__(self) -> str:
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        told = json.loads(self._process.stdout.readline())
+        return str(told["pages"])
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=END_TIMEOUT_S)
+        assert self._process.returncode in {0, 130, 143}, self._process.returncode
