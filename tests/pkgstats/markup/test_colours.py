@@ -22,7 +22,7 @@ def test_groups_of_tokens() -> None:
     assert groups('<a href="b">', "HTML") == {"a": "h-t", "href": "h-a", '"b"': "h-s"}
     assert groups("-a\n+b\n", "diff") == {"-a": "h-d", "+b": "h-i"}
     assert groups("class A:\n  pass", "py")["A"] == "h-f"
-    assert groups("$ npm install", "console")["$ "] == "h-c"
+    assert groups("$ npm install\n", "console")["$ "] == "h-c"
 
 
 def test_all_groups_have_a_class_that_may_pass() -> None:

@@ -8,10 +8,10 @@ An answer is `rendered.pack`'s; an empty one says that it could not be done.
 
 from __future__ import annotations
 
-import faulthandler
 import json
 import os
 import sys
+import threading
 from typing import IO, Final
 
 from pkgstats.markup.links import Base
@@ -22,22 +22,17 @@ OWN_SECONDS_MAX: Final = 10.0
 """After this a worker whose owner is gone, and so cannot end it, ends itself."""
 
 
-def serve(questions: IO[bytes], answers: IO[bytes], traces: IO[str]) -> None:
-    """Answer until there are no more questions.
-
-    Args:
-        questions: what is asked.
-        answers: what is said.
-        traces: a file of the system, for what Python says when it ends itself.
-    """
+def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer until there are no more questions."""
     answers.write(framed(b""))
     answers.flush()
     while header := questions.read(HEADER_BYTES):
         question = questions.read(int.from_bytes(header, "big"))
-        # The clock is a thread in C: neither a regular expression nor nh3 keeps it waiting.
-        faulthandler.dump_traceback_later(OWN_SECONDS_MAX, exit=True, file=traces)
+        own_end = threading.Timer(OWN_SECONDS_MAX, os._exit, [1])
+        own_end.daemon = True
+        own_end.start()
         answers.write(framed(answer(question)))
-        faulthandler.cancel_dump_traceback_later()
+        own_end.cancel()
         answers.flush()
 
 
@@ -51,5 +46,4 @@ def answer(question: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        serve(sys.stdin.buffer, sys.stdout.buffer, nowhere)
+    serve(sys.stdin.buffer, sys.stdout.buffer)
