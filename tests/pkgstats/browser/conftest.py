@@ -67,16 +67,23 @@ def pages(ground: Path) -> Iterator[str]:
 class serving:  # noqa: N801 - a context manager
     """`pkgstats serve --offline` on a folder, as long as the block lasts."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, environment: str | None = None) -> None:
+        """Take the folder, further options, and a folder of modules to load first."""
         self._command = [
             *(sys.executable, "-P", "-m", "pkgstats", "serve", "--data", str(folder)),
             *("--offline", "--pages-port", "0", "--json", *arguments),
         ]
+        more = {} if environment is None else {"PYTHONPATH": environment}
+        self._environment = os.environ | more
         self._process: subprocess.Popen[str]
 
     def __enter__(self) -> str:
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self._environment,
         )
         assert self._process.stdout is not None
         told = json.loads(self._process.stdout.readline())
