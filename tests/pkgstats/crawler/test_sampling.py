@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pkgstats.crawler import sampling
 from pkgstats.records import counts
-from pkgstats.records.model import DayCounts
+from pkgstats.records.model import DayCounts, WeekCounts
 
 KEY, SEED = b"w" * 32, b"s" * 32
 
@@ -22,6 +22,40 @@ def test_counts_that_differ_by_more_than_a_hundredth_are_wrong() -> None:
     assert sampling.days_wrong({1: 1000}, {1: 1010}) is False
     assert sampling.days_wrong({1: 1000}, {1: 1011}) is True
     assert sampling.days_wrong({1: 0, 2: 5}, {1: 7, 2: 0}) is None
+
+
+def test_weeks_are_compared_with_the_same_week_alone() -> None:
+    told = {"1.0.0": 100, "2.0.0": 50, "3.0.0": 0}
+    assert sampling.week_wrong(told, 9, {"1.0.0": 100, "2.0.0": 50, "3.0.0": 7}, 9) is False
+    assert sampling.week_wrong(told, 9, {"1.0.0": 120, "2.0.0": 99}, 9) is False, "counted later"
+    assert sampling.week_wrong(told, 9, {"1.0.0": 100, "2.0.0": 101}, 9) is True
+    assert sampling.week_wrong(told, 9, {"1.0.0": 98}, 9) is True
+    assert sampling.week_wrong(told, 9, {"1.0.0": 1}, 10) is None
+    assert sampling.week_wrong(told, 9, {"4.0.0": 1, "3.0.0": 5, "1.0.0": 0}, 9) is None
+
+
+def test_only_the_last_week_can_be_asked_for_again() -> None:
+    week = WeekCounts(observed_at=0, name="a", last_day=100, versions={"2.0.0": 1, "1.0.0": 2})
+    assert list(sampling.subjects(week, None, 103)) == [("W a 100 1.0.0", "a")]
+    assert list(sampling.subjects(week, None, 104)) == []
+
+
+def test_a_month_is_wrong_if_no_month_of_the_year_before_was_like_it() -> None:
+    year = {day: 100 if day < 200 else 10 for day in range(365)}
+    for told in (300, 2900, 1000, 226, 3749):
+        assert sampling.month_wrong(told, year, 365) is False
+    for told in (224, 3751, 1):
+        assert sampling.month_wrong(told, year, 365) is True
+    assert sampling.month_wrong(0, year, 365) is None
+    assert sampling.month_wrong(5, {}, 365) is None
+    assert sampling.month_wrong(5, dict.fromkeys(range(365), 0), 365) is None
+    assert sampling.month_wrong(5, dict.fromkeys(range(340, 365), 9), 365) is None
+
+
+def test_one_wrong_part_is_enough_and_one_that_is_right_too() -> None:
+    assert sampling.either([None, False]) is False
+    assert sampling.either([False, True]) is True
+    assert sampling.either([None, None]) is None
 
 
 def test_only_settled_days_are_compared() -> None:

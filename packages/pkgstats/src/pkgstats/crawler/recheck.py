@@ -11,13 +11,13 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from pkgstats import trust
+from pkgstats import merge, trust
 from pkgstats.crawler import sampling
 from pkgstats.crawler.budget import share
 from pkgstats.records.blocks import decode_block
 from pkgstats.records.codec import BadRecord, UnknownRecord, names_hash
 from pkgstats.records.kinds import RecordError
-from pkgstats.records.model import DayCounts, NamesBlock, Retraction
+from pkgstats.records.model import DayCounts, IndexRows, NamesBlock, Retraction, WeekCounts
 from pkgstats.sources.errors import BudgetError, SourceError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pkgstats.view.reading import View
 
 CHECKS_A_DAY: Final = 50
-"""Records that are looked at again a day, of all writers together; about a request each."""
+"""Records that are looked at again a day, of all writers together; one or two requests each."""
 
 BLOCKS_MAX: Final = 2048
 """Blocks of a feed that a day's sample is drawn from, beginning anywhere."""
@@ -145,7 +145,7 @@ class Rechecker:
                     continue
                 ref = record.names_ref if isinstance(record, DayCounts) else None
                 listed = names.get(ref or b"")
-                for key, name in sampling.subjects(record, listed):
+                for key, name in sampling.subjects(record, listed, day):
                     if sampling.is_selected(self._seed, member.key, day, key, one_in=one_in):
                         found[key] = Sample(key, name, record, listed)
         return list(found.values())
@@ -202,15 +202,42 @@ class Rechecker:
             self._memory.note_rechecked(day, mark)
 
     async def _is_wrong(self, one: Sample) -> bool | None:
-        if not isinstance(one.record, DayCounts):
-            document = await self._sources.registry.packument(one.name)
-            return sampling.wrong(one.record, one.name, document)
+        if isinstance(one.record, DayCounts):
+            return await self._are_days_wrong(one)
+        if isinstance(one.record, WeekCounts):
+            found = await self._sources.downloads.last_week(one.name)
+            told = one.record.versions, one.record.last_day
+            return sampling.week_wrong(*told, found.versions, found.last_day)
+        document = await self._sources.registry.packument(one.name)
+        verdict = sampling.wrong(one.record, one.name, document)
+        if isinstance(one.record, IndexRows) and not verdict:
+            return sampling.either([verdict, await self._is_month_wrong(one, one.record)])
+        return verdict
+
+    async def _are_days_wrong(self, one: Sample) -> bool | None:
+        assert isinstance(one.record, DayCounts)
         told = sampling.row_of(one.record, one.names, one.name)
         if not told:
             return None
-        last = max(told)
-        series = await self._sources.downloads.days(one.name, max(min(told), last - 364), last)
-        days = {
+        first = max(min(told), max(told) - sampling.YEAR_DAYS + 1)
+        return sampling.days_wrong(told, await self._days(one.name, first, max(told)))
+
+    async def _is_month_wrong(self, one: Sample, rows: IndexRows) -> bool | None:
+        """Of the downloads that a row of the list tells; where nobody counts them: unclear."""
+        until = rows.observed_at // merge.DAY_MS
+        told = rows.downloads[rows.names.index(one.name)]
+        if not told:
+            return None
+        try:
+            found = await self._days(one.name, until - sampling.YEAR_DAYS, until - 1)
+        except BudgetError:
+            raise
+        except SourceError:
+            return None
+        return sampling.month_wrong(told, found, until)
+
+    async def _days(self, name: str, first: int, last: int) -> dict[int, int]:
+        series = await self._sources.downloads.days(name, first, last)
+        return {
             day: count for each in series for day, count in enumerate(each.counts, each.first_day)
         }
-        return sampling.days_wrong(told, days)

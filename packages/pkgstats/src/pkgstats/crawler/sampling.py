@@ -2,7 +2,11 @@
 
 What has moved on since is no error: a new version, a later modification, a package that is gone.
 An error is what the source cannot have said: a version that it never had, another content of one,
-a settled count that is another. Of a package that the source does not know there is no verdict.
+a settled count that is another, a month's downloads unlike any month of the year before.
+
+Of a package that the source does not know there is no verdict: it may have been there and be
+unpublished, and registries keep no trace of all that were. Nor is there one of weeks by version but
+of the last: a source tells no other.
 """
 
 from __future__ import annotations
@@ -12,12 +16,19 @@ from typing import TYPE_CHECKING, Final
 
 from pkgstats import merge
 from pkgstats.records import counts
-from pkgstats.records.model import DayCounts, IndexRows, Snapshot, Tombstone, VersionEvent
+from pkgstats.records.model import (
+    DayCounts,
+    IndexRows,
+    Snapshot,
+    Tombstone,
+    VersionEvent,
+    WeekCounts,
+)
 from pkgstats.sources import facts
 from pkgstats.sources.fields import mapping, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pkgstats.records.model import Known
     from pkgstats.sources.answers import Document
@@ -27,6 +38,19 @@ ONE_IN: Final = 1000
 
 FRESH_MS: Final = 3_600_000
 """A record so young may know more than an answer out of a cache."""
+
+WEEK_DAYS: Final = 3
+"""A week that ended more days ago is not the last one any more, by which time of day whatever."""
+
+WEEK_GROWS: Final = 2.0
+"""So many times more may be counted of a week later: some of its days come late."""
+
+MONTH_DAYS: Final = 30
+YEAR_DAYS: Final = 365
+"""Lists may be so old when they are told."""
+
+MONTH_SLACK: Final = 0.25
+"""How far outside of all months of a year a month's downloads may lie: days are filled in later."""
 
 SLACK_MS: Final = 1000
 """Sources write some times in whole seconds."""
@@ -47,12 +71,13 @@ def is_selected(seed: bytes, writer: bytes, day: int, record: str, *, one_in: in
     return int.from_bytes(hashed.digest(), "big") * one_in < 1 << 64
 
 
-def subjects(record: Known, names: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+def subjects(record: Known, names: Sequence[str] | None, today: int) -> Iterator[tuple[str, str]]:
     """What a record tells of that can be asked for again: a key, and the package.
 
     Args:
-        record: of any kind; weeks by version cannot be asked for later.
+        record: of any kind.
         names: of the names block that day counts refer to; None: it is not here.
+        today: days since 1970, UTC; of weeks only the last one can be asked for.
     """
     if isinstance(record, Snapshot):
         yield f"P {record.name} {record.version}", record.name
@@ -62,6 +87,10 @@ def subjects(record: Known, names: Sequence[str] | None) -> Iterator[tuple[str, 
         yield f"T {record.name} {record.version or ''}", record.name
     elif isinstance(record, IndexRows):
         yield from ((f"I {name}", name) for name in record.names)
+    elif isinstance(record, WeekCounts):
+        if record.last_day >= today - WEEK_DAYS:
+            first = min(record.versions, default="")  # one record may hold some versions only
+            yield f"W {record.name} {record.last_day} {first}", record.name
     elif isinstance(record, DayCounts):
         told = names if record.name is None else (record.name,)
         yield from ((f"D {name} {record.first_day}", name) for name in told or ())
@@ -90,6 +119,48 @@ def days_wrong(told: Mapping[int, int], found: Mapping[int, int]) -> bool | None
     if not both:
         return None
     return any(abs(a - b) > max(a, b) * merge.DISPUTED_ABOVE for a, b in both)
+
+
+def week_wrong(
+    told: Mapping[str, int], last_day: int, found: Mapping[str, int], found_day: int
+) -> bool | None:
+    """Whether counts of a week's versions differ by more than days that are counted late.
+
+    None if they are not of the same week, or have no version in common.
+    """
+    both = [(count, found[version]) for version, count in told.items() if found.get(version)]
+    both = [pair for pair in both if pair[0]]
+    if last_day != found_day or not both:
+        return None
+    above = 1 + merge.DISPUTED_ABOVE
+    return any(count > now * above or count * WEEK_GROWS < now for count, now in both)
+
+
+def month_wrong(told: int, found: Mapping[int, int], until: int) -> bool | None:
+    """Whether downloads a month are like no 30 days of the year before they were told.
+
+    A list may be old when it is told, and what it has counted may be of any such days. None where
+    there is nothing to compare with; 0 is what lists have for packages that nobody counted.
+
+    Args:
+        told: downloads a month.
+        found: by day.
+        until: the day on which it was told.
+    """
+    starts = range(until - YEAR_DAYS, until - MONTH_DAYS + 1)
+    months = [
+        [found[day] for day in range(start, start + MONTH_DAYS) if day in found] for start in starts
+    ]
+    sums = [sum(month) for month in months if len(month) == MONTH_DAYS]
+    if not told or not sums or not max(sums):
+        return None
+    return not min(sums) * (1 - MONTH_SLACK) <= told <= max(sums) * (1 + MONTH_SLACK)
+
+
+def either(verdicts: Iterable[bool | None]) -> bool | None:
+    """Wrong if one part is, right if one is and none is wrong, else unclear."""
+    clear = [one for one in verdicts if one is not None]
+    return any(clear) if clear else None
 
 
 def wrong(record: Known, name: str, document: Document) -> bool | None:
