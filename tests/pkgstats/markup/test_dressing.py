@@ -65,6 +65,13 @@ def test_there_is_nothing_to_focus_within_a_link() -> None:
     assert '<pre class="r-code">x</pre>' in found
 
 
+def test_there_is_nothing_to_press_within_what_unfolds() -> None:
+    inner = '<a href="https://a.example">a</a><details><summary>b</summary>c</details>'
+    found = dressed(f"<details><summary>{inner}</summary><a href=https://a.example>d</a></details>")
+    assert "<summary>a<div><div>b</div>c</div></summary>" in found
+    assert found.count("<a href") == 1
+
+
 def test_code_that_is_marked_up_already_stays_so() -> None:
     assert "<b>const</b> a" in dressed('<pre lang="js"><b>const</b> a</pre>')
     assert dressed("<pre>\n\n\nx</pre>").endswith(">x</pre>")

@@ -111,6 +111,13 @@ def test_tasks_are_marks() -> None:
     assert "<input" not in found
 
 
+def test_alerts_are_named() -> None:
+    assert "<p><strong>Warning:</strong> It <em>bites</em>.</p>" in html(
+        "> [!WARNING]\n> It *bites*."
+    )
+    assert "[!Joke]" in html("> [!Joke]\n> a")
+
+
 def test_tags_that_would_swallow_the_rest_are_words() -> None:
     found = html("Set the <title> and the <textarea>.\n\nMore **text**.")
     assert "&lt;title&gt;" in found

@@ -25,6 +25,7 @@ _NUMBER: Final = re.compile(r"\d{1,4}", re.ASCII)
 _SPAN: Final = re.compile(r"[1-9]\d?", re.ASCII)
 _TASK: Final = re.compile(r"\s*\[([ xX])\]\s")
 _MARKS: Final = {" ": "☐ ", "x": "☑ ", "X": "☑ "}
+_ALERT: Final = re.compile(r"\s*\[!(note|tip|important|warning|caution)\]\s*", re.IGNORECASE)
 _LANGUAGE: Final = re.compile(r"language-([\w+-]+)")
 
 Node = Element | str
@@ -44,7 +45,7 @@ class Dresser:
         self._show_images = show_images
         self._tables = 0
         self._uncoloured = COLOURED_CHARACTERS_MAX
-        self._in_link = False
+        self._in_control = False
         self._in_table = False
 
     def dress(self, root: Element) -> Element:
@@ -71,8 +72,12 @@ class Dresser:
                 return [self._list(element)]
             case "li":
                 element.tag = "div"  # it stands in no list
+            case "blockquote":
+                _mark_alert(element)
             case "details":
                 return [self._details(element)]
+            case "summary":
+                return [self._summary(element)]
             case "p" if not element.children:
                 return []  # a browser makes one of a lone </p>
         return [self._block(element)]
@@ -100,17 +105,15 @@ class Dresser:
         else:
             address = link(self._base, said)
         name = " ".join(text_of(element).split())
-        if address is None or self._in_link or not (name or host_of(address)):
+        if address is None or self._in_control or not (name or host_of(address)):
             return self._all(element.children)
-        self._in_link = True
-        children = self._all(element.children)
-        self._in_link = False
+        children = self._control(element.children)
         if not name and not _named(children):
             children.append(host_of(address))
         return [Element("a", {"href": address, "rel": REL}, children)]
 
     def _image(self, element: Element) -> list[Node]:
-        """An image, or what stands for it: a link to it, or only words within a link."""
+        """An image, or what stands for it: a link to it, or words where no link can be."""
         alt = " ".join(element.attributes.get("alt", "").split())[:ALT_CHARACTERS_MAX]
         source = image(self._base, element.attributes.get("src", ""))
         if source is None:
@@ -122,7 +125,7 @@ class Dresser:
             fixed = {"loading": "lazy", "referrerpolicy": "no-referrer"}
             return [Element("img", {"src": source, "alt": alt, **sizes, **fixed})]
         words: list[Node] = [f"image: {alt or host_of(source)}"]
-        if self._in_link:
+        if self._in_control:
             return [Element("span", {"class": "r-image"}, words)]
         return [Element("a", {"href": source, "class": "r-image", "rel": REL}, words)]
 
@@ -133,7 +136,7 @@ class Dresser:
         language = element.attributes.get("lang", "")
         if found := _LANGUAGE.search(code.attributes.get("class", "")):
             language = found[1]
-        attributes = {"class": "r-code"} | ({} if self._in_link else {"tabindex": "0"})
+        attributes = {"class": "r-code"} | ({} if self._in_control else {"tabindex": "0"})
         children = self._all(element.children)
         if language and all(isinstance(one, str) for one in code.children):
             text = text_of(code)
@@ -152,7 +155,7 @@ class Dresser:
         outer, self._in_table = self._in_table, True
         table = Element("table", {}, self._all(element.children))
         self._in_table = outer
-        if outer or self._in_link:
+        if outer or self._in_control:
             return table
         self._tables += 1
         label = f"Table {self._tables}"
@@ -173,12 +176,23 @@ class Dresser:
         return Element(element.tag, start, items)
 
     def _details(self, element: Element) -> Element:
-        """What can be unfolded, with a name to do so by."""
-        children = self._all(element.children)
-        for child in children:
-            if isinstance(child, Element) and child.tag == "summary" and not _named([child]):
-                child.children.append("Details")
-        return Element("details", {}, children)
+        """What can be unfolded, but not within what is pressed to unfold another."""
+        tag = "div" if self._in_control else "details"
+        return Element(tag, {}, self._all(element.children))
+
+    def _summary(self, element: Element) -> Element:
+        """What is pressed to unfold: it has a name, and nothing in it can be pressed by itself."""
+        if self._in_control:
+            return Element("div", {}, self._all(element.children))
+        children = self._control(element.children)
+        return Element("summary", {}, children if _named(children) else [*children, "Details"])
+
+    def _control(self, nodes: list[Node]) -> list[Node]:
+        """The content of what can be pressed; the other such things in it become words."""
+        self._in_control = True
+        dressed = self._all(nodes)
+        self._in_control = False
+        return dressed
 
 
 def alignment(element: Element) -> str:
@@ -199,16 +213,30 @@ def _named(nodes: list[Node]) -> bool:
 
 
 def _mark_task(item: Element) -> None:
-    """``[x]`` at the beginning of an item, or of its first paragraph, as a mark."""
-    holder = item
-    for child in item.children:
-        if isinstance(child, Element) and child.tag == "p":
-            holder = child
-        if isinstance(child, Element) or child.strip():
-            break
+    """``[x]`` at the beginning of an item as a mark."""
+    holder = _beginning(item)
     first = holder.children[0] if holder.children else ""
     if isinstance(first, str) and (found := _TASK.match(first)):
         holder.children[0] = _MARKS[found[1]] + first[found.end() :]
+
+
+def _mark_alert(quote: Element) -> None:
+    """``[!NOTE]`` at the beginning of a quote as a word of its own, as on GitHub."""
+    holder = _beginning(quote)
+    first = holder.children[0] if holder.children else ""
+    if isinstance(first, str) and (found := _ALERT.match(first)):
+        name = Element("strong", {}, [f"{found[1].capitalize()}:"])
+        holder.children[:1] = [name, f" {first[found.end() :]}"]
+
+
+def _beginning(element: Element) -> Element:
+    """What holds its first words: its first paragraph, or itself."""
+    for child in element.children:
+        if isinstance(child, Element):
+            return child if child.tag == "p" else element
+        if child.strip():
+            break
+    return element
 
 
 def _without_first_break(nodes: list[Node]) -> list[Node]:
