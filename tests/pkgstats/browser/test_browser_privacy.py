@@ -22,7 +22,7 @@ OUTGOING = {"socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.get
 
 
 class Outgoing:
-    """Counts what this process does to reach others; a hook cannot be taken away, so one for all."""
+    """Counts what this process does to reach others. A hook cannot be taken away: one for all."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
