@@ -90,15 +90,20 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "child": frozenset(),
     "folder": frozenset({"growth", "indexer", "search", "view"}),
     "past": frozenset({"folder", "indexer", "search", "view"}),
+    "membership": frozenset({"group", "records", "trust", "view"}),
     "node": frozenset(
-        {"folder", "group", "indexer", "readmes", "records", "search", "trust", "view", "writer"}
+        {
+            *("crawler", "folder", "group", "indexer", "membership", "readmes", "records"),
+            *("search", "trust", "view", "writer"),
+        }
     ),
+    "runs": frozenset({"crawler", "listing", "node", "sources", "transfer"}),
     "past_making": frozenset({"folder", "indexer", "node", "past", "trust", "view", "writer"}),
     "web": frozenset(
         {
             *("charts", "digest", "group", "growth", "markup", "node", "past", "plain", "readmes"),
             *("records", "search", "stats", "syndication", "view"),
-            *("child", "folder", "past_making"),
+            *("child", "crawler", "folder", "past_making", "runs", "sources", "transfer"),
         }
     ),
 }

@@ -53,7 +53,7 @@ async def test_two_writers_and_a_reader_see_the_same(tmp_path: Path) -> None:
     ):
         keys = [await fill(one, "one", rows("a", 1000)), await fill(two, "two", rows("b", 700))]
         for key in keys:
-            await owner.admit(key)
+            await owner.membership.admit(key)
         await until(owner, lambda: packages(owner) == 1700)
         for writer in (one, two):
             await until(writer, lambda writer=writer: packages(writer) == 1700)  # type: ignore[misc]
@@ -76,13 +76,13 @@ async def test_nobody_is_believed_before_being_admitted_nor_after_being_revoked(
         await fill(owner, "owner", rows("o", 3))
         await until(reader, lambda: packages(reader) == 3)
         assert reader.multis.keys() == {"meta", "index"}
-        await owner.admit(key)
+        await owner.membership.admit(key)
         await until(reader, lambda: packages(reader) == 13)
-        await owner.revoke(key, {})
+        await owner.membership.revoke(key, {})
         await until(reader, lambda: packages(reader) == 3)
-        await owner.admit(key)
+        await owner.membership.admit(key)
         await until(reader, lambda: packages(reader) == 13)
-        await owner.revoke(key)  # what was here counts on; what comes does not
+        await owner.membership.revoke(key)  # what was here counts on; what comes does not
         await fill(writer, "writer", rows("later", 10))
         await fill(owner, "owner", rows("p", 1))
         await until(reader, lambda: packages(reader) == 14)
@@ -91,15 +91,18 @@ async def test_nobody_is_believed_before_being_admitted_nor_after_being_revoked(
 async def test_only_the_owner_changes_the_list(tmp_path: Path) -> None:
     async with node(tmp_path, Group(bytes(range(32))), alone=True) as one:
         with pytest.raises(GroupError, match="owner"):
-            await one.admit(bytes(32))
+            await one.membership.admit(bytes(32))
 
 
 async def test_of_changes_to_the_list_at_once_none_is_lost(tmp_path: Path) -> None:
     async with node(tmp_path, Group.create(tmp_path), alone=True) as owner:
         keys = [bytes([number]) * 32 for number in range(8)]
-        await asyncio.gather(*map(owner.admit, keys), owner.set_rate(7))
-        await asyncio.gather(*(owner.revoke(key, {}) for key in keys[:4]), owner.admit(b"x" * 32))
-        listed = owner.group_list()
+        await asyncio.gather(*map(owner.membership.admit, keys), owner.membership.set_rate(7))
+        await asyncio.gather(
+            *(owner.membership.revoke(key, {}) for key in keys[:4]),
+            owner.membership.admit(b"x" * 32),
+        )
+        listed = owner.membership.listed()
     assert listed is not None
     assert listed.rate == 7
     assert {one.key for one in listed.members} == {*keys, b"x" * 32}
@@ -153,9 +156,11 @@ async def test_readers_see_the_same_whatever_came_first_and_who_is_left(tmp_path
         two = await writing.enter_async_context(node(tmp_path / "two", member))
         owner = await writing.enter_async_context(node(tmp_path / "owner", group, one, two))
         async with node(tmp_path / "first", member, one) as first:  # sees one before two
-            await owner.admit(await fill(one, "one", rows("a", 300), now=2))
+            await owner.membership.admit(await fill(one, "one", rows("a", 300), now=2))
             await until(first, lambda: packages(first) == 300)
-        await owner.admit(await fill(two, "two", [*rows("b", 200), *rows("a", 100, 100)], now=3))
+        await owner.membership.admit(
+            await fill(two, "two", [*rows("b", 200), *rows("a", 100, 100)], now=3)
+        )
         async with (
             node(tmp_path / "first", member, owner) as first,
             node(tmp_path / "second", member, two, owner) as second,

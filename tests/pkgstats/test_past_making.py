@@ -131,13 +131,13 @@ async def test_who_is_revoked_today_did_not_count_then(tmp_path: Path) -> None:
         key = await two_days(writer)
         own = [Row("mine", "1.0.0", 1, "a library")]
         await fill(owner, "owner", own, now=end_of(FIRST))
-        await owner.admit(key)
+        await owner.membership.admit(key)
         await until(owner, lambda: packages(owner) == 4)
         assert (await found(maker, "library", FIRST)).keys() == {*AT_FIRST, "mine"}
-        await owner.revoke(key, {})
+        await owner.membership.revoke(key, {})
         await until(owner, lambda: packages(owner) == 1)
         assert (await found(maker, "library", FIRST)).keys() == {"mine"}
-        await owner.admit(key)
+        await owner.membership.admit(key)
         await until(owner, lambda: packages(owner) == 4)
         assert (await found(maker, "library", FIRST)).keys() == {*AT_FIRST, "mine"}
 

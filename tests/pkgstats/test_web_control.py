@@ -70,7 +70,7 @@ async def test_without_the_secret_nobody_is_answered(tmp_path: Path) -> None:
             async with asked(one, secret) as http:
                 assert (await http.get("peers")).status_code == 403
                 assert (await http.post("admit", params={"key": KEY.hex()})).status_code == 403
-        assert one.group_list() is None
+        assert one.membership.listed() is None
 
 
 async def test_peers_are_shown(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pkgstats.cli.crawl_runs import Asked, is_user, own_writer, planned
+from pkgstats.cli.crawl_runs import planned
+from pkgstats.crawler.asked import Asked, is_user
 from pkgstats.crawler.notes import FILE, peek
 from pkgstats.crawler.plan import FULL, HOUR_MS, LIGHT
 from pkgstats.group import Group
@@ -40,7 +41,7 @@ def test_what_is_named_is_looked_at_in_full_and_always() -> None:
 
 async def test_a_plan_tells_requests_and_how_long_they_take(tmp_path: Path) -> None:
     async with Node(tmp_path, Group.create(tmp_path)) as node:
-        writer = await own_writer(node)
+        writer = await node.own_writer()
         rows = [Row(f"@u/p{number}", "1.0.0", number) for number in range(5)]
         await writer.append(index_records(rows, observed_at=NOW, source="list"))
         await node.catch_up()
@@ -55,7 +56,7 @@ async def test_a_writer_keeps_its_title(tmp_path: Path) -> None:
     async with Node(tmp_path, Group.create(tmp_path)) as node:
         await node.write("chosen")
     async with Node(tmp_path, _group(tmp_path)) as node:
-        writer = await own_writer(node)
+        writer = await node.own_writer()
         card = await writer.card()
         assert card is not None
         assert card.title == "chosen"

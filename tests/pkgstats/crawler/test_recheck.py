@@ -7,7 +7,14 @@ from pkgstats.crawler.recheck import Rechecker
 from pkgstats.listing import Row, index_records
 from pkgstats.records import counts
 from pkgstats.records.codec import names_hash
-from pkgstats.records.model import DayCounts, NamesBlock, Retraction, Snapshot, WriterCard
+from pkgstats.records.model import (
+    DayCounts,
+    NamesBlock,
+    Retraction,
+    Snapshot,
+    WeekCounts,
+    WriterCard,
+)
 from pkgstats.writer import Writer
 
 from .world import TODAY, Clock, addresses, fake, member, populate
@@ -31,7 +38,7 @@ async def other(node: Node, title: str) -> Writer:
     cores = {kind: feed.key for kind, feed in feeds.items()}
     writer = Writer(feeds)
     await writer.present(WriterCard(title=title, cores=cores, observed_at=SEEN))
-    await node.admit(writer.key)
+    await node.membership.admit(writer.key)
     return writer
 
 
@@ -88,6 +95,36 @@ async def test_the_liar_is_set_aside_and_the_honest_and_the_stale_are_not(tmp_pa
         clock.now += 86_400
         again = await checker(one).run(limit=9, one_in=1)
         assert again.wrong == 3, "one that is set aside is looked at all the same"
+
+
+async def test_weeks_and_months_are_looked_at_and_what_is_not_there_is_no_error(
+    tmp_path: Path,
+) -> None:
+    async with fake() as registry, member(tmp_path, registry, Clock()) as one:
+        populate(registry, "a", "b", "c", "d", days=400)
+        honest, liar = await other(one.node, "honest"), await other(one.node, "liar")
+        for writer, factor in ((honest, 1), (liar, 3)):
+            weeks = [
+                WeekCounts(
+                    observed_at=SEEN,
+                    name=name,
+                    last_day=day,
+                    versions={"1.0.0": count * factor},
+                )
+                for name, day, count in (("a", TODAY - 1, 1), ("b", TODAY - 1, 2), ("b", 20_000, 9))
+            ]
+            await writer.append(weeks)
+            month = sum(300 + day for day in range(370, 400)) * factor
+            rows = [Row("c", "1.0.0", month, ""), Row("d", "1.0.0", 0, ""), Row("gone", "1", 5, "")]
+            await writer.append(index_records(rows, observed_at=SEEN, source="list"))
+            await writer.append([Snapshot(observed_at=SEEN, name="nobody", version="1.0.0")])
+        await one.node.catch_up()
+        found = await checker(one).run(one_in=1)
+        assert (found.checked, found.wrong, found.unclear) == (2 * 4, 3, 2 * 2)
+        assert sorted(found.errors) == sorted(
+            (liar.key, about)
+            for about in (f"W a {TODAY - 1} 1.0.0", f"W b {TODAY - 1} 1.0.0", "I c")
+        )
 
 
 async def test_few_errors_are_no_verdict_and_what_was_taken_back_is_none(tmp_path: Path) -> None:

@@ -152,9 +152,9 @@ async def _one_half(
 
 async def _admit(reader: Node, writer: bytes) -> None:
     """Admit a writer unless an earlier run has."""
-    listed = reader.group_list()
+    listed = reader.membership.listed()
     if listed is None or writer not in {member.key for member in listed.members}:
-        await reader.admit(writer)
+        await reader.membership.admit(writer)
 
 
 async def _is_fetched(reader: Node, writer: bytes, stage: Stage) -> bool:

@@ -153,6 +153,11 @@ class Indexer:
         await self._do(self._store.note_check, writer, wrong=wrong)
         self._wake(trust.META)
 
+    async def forget_checks(self, writer: bytes) -> None:
+        """Begin a writer's score anew; it counts again, if it was set aside."""
+        await self._do(self._store.forget_checks, writer)
+        self._wake(trust.META)
+
     async def run(self) -> None:
         """Read what is new, and whatever comes, until cancelled or the multifeeds close."""
         with ExitStack() as watches:

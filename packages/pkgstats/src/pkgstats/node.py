@@ -17,32 +17,27 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from hypermultifeed import DEFAULT_BOOTSTRAP, Corestore, Hypercore, Multifeed, Networker
-from pkgstats import group as groups
 from pkgstats import trust
+from pkgstats.crawler.crawling import Crawling, Parts
 from pkgstats.folder import STORE_FOLDER, VIEW_FILE, search_in
 from pkgstats.group import Acceptance, Group, GroupError, root_key
 from pkgstats.indexer import Indexer, now_ms
+from pkgstats.membership import Membership
 from pkgstats.readmes import ReadmeError, readme_of
-from pkgstats.records.blocks import encode_block
-from pkgstats.records.model import CORES, GroupList
+from pkgstats.records.model import CORES
 from pkgstats.view.reading import View
 from pkgstats.view.store import SchemaError
-from pkgstats.writer import Writer
+from pkgstats.writer import TITLE, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
     from types import TracebackType
 
     from pkgstats.indexer import Progress
     from pkgstats.search.engine import Search
-
-NOT_OWNER: Final = (
-    "only the group's owner can change its list: in the folder where `pkgstats group create` made"
-    " the group"
-)
 
 QUIET_S: Final = 0.2
 """The search index is brought up to date when the view has not changed for so long, …"""
@@ -82,13 +77,6 @@ class Network:
         return cls(dht=False, lan=False, peers=peers, host="127.0.0.1", loopback=True)
 
 
-class ListChange(Protocol):
-    """What makes the next list of a group out of the newest one."""
-
-    def __call__(self, listed: GroupList | None, *, now: int) -> GroupList:
-        """The next list."""
-
-
 class Node:
     """One peer of one group. While it is open, nobody else can write to its folder.
 
@@ -96,6 +84,7 @@ class Node:
         folder, group: as given.
         multis: the multifeeds that are open, by kind.
         network: None without one.
+        membership: of the group: its list, and changes of it by its owner.
         indexer: keeps the view up to date.
         search: answers queries; it follows the view by itself.
         writer: my writer, once `write` was called.
@@ -126,6 +115,7 @@ class Node:
         self.network: Networker | None = None
         self.writer: Writer | None = None
         self.on_progress: Callable[[Progress], None] | None = None
+        self.membership: Membership
         self.indexer: Indexer
         self.search: Search
         self._view: View
@@ -136,8 +126,10 @@ class Node:
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._work: asyncio.TaskGroup
+        self._late: AsyncExitStack
+        self._opening = asyncio.Lock()
+        self._crawler: Crawling | None = None
         self._changed = asyncio.Event()
-        self._publishing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Open all of it, and go on with what is not read yet.
@@ -199,9 +191,9 @@ class Node:
         self._judge()
         if self.group.key_pair is not None:
             await self.catch_up()
-            listed = self.group_list()
+            listed = self.membership.listed()
             if listed is None or self.writer.key not in {one.key for one in listed.members}:
-                await self.admit(self.writer.key)
+                await self.membership.admit(self.writer.key)
         return self.writer
 
     async def catch_up(self) -> None:
@@ -233,65 +225,47 @@ class Node:
             raise ReadmeError("a package that is not known, or a node that takes no readmes")
         return await readme_of(self._view, self.multis[README], facts)
 
-    # --- the group
+    # --- crawling
 
-    def group_list(self) -> GroupList | None:
-        """The newest list that has been read."""
-        return self._view.group_list()
+    async def own_writer(self) -> Writer:
+        """My writer, under the title that it has already, if any."""
+        if self.writer is not None:
+            return self.writer
+        await self.catch_up()
+        own = Writer.keys(self.multis[trust.META], self.group.key)
+        cards = [one.card for one in self._view.writers() if one.key in own and one.card]
+        return await self.write(cards[0].title if cards else TITLE)
 
-    async def admit(self, key: bytes, role: str = "crawler") -> GroupList:
-        """Name a writer in the group's list, or give it another role.
-
-        Raises:
-            GroupError: the group is somebody else's, or is full.
-        """
-        return await self._publish(partial(groups.admit, key=key, role=role))
-
-    async def revoke(self, key: bytes, until: Mapping[str, int] | None = None) -> GroupList:
-        """Let a member's feeds count only up to some block.
-
-        Args:
-            key: of its ``meta`` feed.
-            until: see `group.revoke`; None: what is here now goes on to count.
+    async def crawling(self) -> Crawling:
+        """The crawler, which is opened when it is first needed, and closed with the node.
 
         Raises:
-            GroupError: the group is somebody else's, or that is no member.
+            sqlite3.OperationalError: there is no room for what it remembers, say.
         """
-        if until is None:
-            await self.catch_up()
-            until = self._lengths(key)
-        return await self._publish(partial(groups.revoke, key=key, until=until))
+        async with self._opening:
+            if self._crawler is None:
+                writer = await self.own_writer()
+                parts = Parts(self.folder, self.view_path, writer, self.multis, self)
+                await self.catch_up()
+                self._crawler = await self._late.enter_async_context(Crawling(parts))
+            return self._crawler
 
-    async def set_rate(self, rate: int) -> GroupList:
-        """Set how often the whole group asks registries, in requests a thousand seconds.
+    async def note_check(self, writer: bytes, *, wrong: bool) -> None:
+        """Note that a record of a writer was looked at again at its source."""
+        await self.indexer.note_check(writer, wrong=wrong)
+        self._judge()
+
+    async def forgive(self, writer: bytes) -> None:
+        """Begin the score of a writer anew on this peer; if it was set aside, it counts again.
 
         Raises:
-            GroupError: the group is somebody else's, or that is too much.
+            GroupError: nothing was heard of that writer.
         """
-        return await self._publish(partial(groups.with_rate, rate=rate))
-
-    async def _publish(self, change: ListChange) -> GroupList:
-        """Append the next list; one change after the other, since each is made from the last."""
-        pair = self.group.key_pair
-        if pair is None:
-            raise GroupError(NOT_OWNER)
-        async with self._publishing:
-            await self.catch_up()
-            listed = change(self.group_list(), now=self._clock())
-            feed = await self.multis[trust.META].writer("group", key_pair=pair)
-            await feed.append(encode_block([listed]))
-            await self.catch_up()
-        return listed
-
-    def _lengths(self, writer: bytes) -> dict[str, int]:
-        """How many blocks of a writer's cores are known here."""
-        lengths = {}
-        for facts in self._view.writers():
-            for kind, core in facts.cores.items() if facts.key == writer else ():
-                feed = self.multis[kind].feed(core.key) if kind in self.multis else None
-                if feed is not None and feed.length:
-                    lengths[kind] = feed.length
-        return lengths
+        if writer not in {one.key for one in self._view.writers()}:
+            raise GroupError("nothing was heard of that writer")
+        await self.indexer.forget_checks(writer)
+        await self.catch_up()
+        self._judge()
 
     # --- opening
 
@@ -305,10 +279,14 @@ class Node:
         self.indexer.on_progress = self._progressed
         self.indexer.listen(lambda _: self._changed.set())
         self._view = stack.enter_context(View.open(self.view_path))
+        self.membership = Membership(
+            self.group, self.multis, self._view, self.catch_up, self._clock
+        )
         self._judge()
         self.search = await stack.enter_async_context(search_in(self.folder))
         if self._plan is not None:
             self.network = await self._open_network(stack, store, self._plan)
+        self._late = await stack.enter_async_context(AsyncExitStack())
         self._work = await stack.enter_async_context(asyncio.TaskGroup())
         stack.push_async_callback(self._end_tasks)
         self.spawn(self.indexer.run())
@@ -395,9 +373,12 @@ class Node:
 
     def _judge(self) -> None:
         """Let in whom the list and the cards name now."""
-        cards = {facts.key: facts.card for facts in self._view.writers() if facts.card}
+        writers = self._view.writers()
+        cards = {one.key: one.card for one in writers if one.card}
+        aside = {one.key for one in writers if trust.is_set_aside(one.checked, one.wrong)}
         own = Writer.keys(self.multis[trust.META], self.group.key)
-        counted = trust.authorities(self.group.key, self._view.group_list(), cards, own=own)
+        listed = self._view.group_list()
+        counted = trust.authorities(self.group.key, listed, cards, own=own, aside=aside)
         for kind in self._acceptance.update(counted):
             if kind in self.multis:
                 self.multis[kind].reconsider()

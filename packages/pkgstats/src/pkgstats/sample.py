@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pkgstats.dataset import OBSERVED_AT, SOURCE, shipped
 from pkgstats.listing import index_records
+from pkgstats.writer import TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from pkgstats.node import Node
     from pkgstats.records.model import IndexRows
     from pkgstats.writer import Writer
-
-TITLE: Final = "pkgstats"
-"""What one's own writer is called unless its user says otherwise."""
 
 
 def sample_records(part: int = 0, parts: int = 1) -> Iterator[IndexRows]:
@@ -48,7 +46,7 @@ async def begin(node: Node) -> bool:
         Whether it was new.
     """
     has_facts = any(feed.writable and feed.length for feed in node.multis["index"].feeds())
-    if node.group.key_pair is None or node.group_list() is not None or has_facts:
+    if node.group.key_pair is None or node.membership.listed() is not None or has_facts:
         return False
     writer = await node.write(TITLE)
     await writer.append(sample_records())

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 NAME: Final = "pkgstats"
 """What my feeds are called within their multifeeds; peers do not see it."""
 
+TITLE: Final = "pkgstats"
+"""What one's own writer is called unless its user says otherwise."""
+
 
 class Writer:
     """Appends records to my feeds; who reads them decides what they count for.

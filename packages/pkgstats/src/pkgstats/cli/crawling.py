@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pkgstats import transfer
-from pkgstats.cli.crawl_runs import Asked, Run, own_writer, planned
+from pkgstats import runs, transfer
+from pkgstats.cli.asking import run_in_serve
+from pkgstats.cli.crawl_runs import planned
 from pkgstats.cli.folder import group_of, prepared_group
 from pkgstats.cli.options import data_option, json_option, network_options
-from pkgstats.cli.output import clean, number, remarks, short, show_json
+from pkgstats.cli.output import clean, number, progress_bars, show_json
 from pkgstats.cli.running import run
-from pkgstats.cli.serving import progress_bars
-from pkgstats.crawler.memory import Memory
+from pkgstats.cli.showing import Shown, show_imported, show_listed
+from pkgstats.crawler.asked import Asked
 from pkgstats.crawler.notes import FILE, peek
 from pkgstats.folder import VIEW_FILE
 from pkgstats.indexer import now_ms
 from pkgstats.node import Node
-from pkgstats.plain import plain
+from pkgstats.sample import begin
 from pkgstats.sources.addresses import find_addresses
 from pkgstats.sources.errors import AddressError
 from pkgstats.view.reading import View
+from pkgstats.web.door import Door
 
 if TYPE_CHECKING:
-    from pkgstats.crawler.crawl import Outcome
     from pkgstats.crawler.plan import Ask
-    from pkgstats.crawler.recheck import Rechecked
     from pkgstats.node import Network
-    from pkgstats.transfer import Imported, Listed
+    from pkgstats.sources.addresses import Addresses
+    from pkgstats.transfer import Format, Imported, Listed
 
-SHOWN: Final = 20
-"""Failures, or requests of a dry run, that are shown one by one."""
+FOLLOWS_ITSELF: Final = (
+    "`pkgstats serve` runs on this folder; let it follow by itself: `pkgstats serve --follow`"
+)
 
 
 @click.command()
@@ -69,20 +69,21 @@ def crawl(
     """
     if not (names or options["top"] or options["follow"] or options["recheck"]):
         raise click.UsageError("say which packages: NAME, @USER, --top N, --follow or --recheck")
+    registry = options.pop("registry")
     asked = Asked(names=names, **options)
     asked.check()
     if dry_run:
-        show_plan(asked, folder, as_json)
+        show_plan(asked, folder, registry, as_json)
     else:
-        run(crawl_in(folder, asked, network, as_json))
+        crawl_somewhere(folder, asked, registry, network, as_json)
 
 
-def show_plan(asked: Asked, folder: Path, as_json: bool) -> None:
+def show_plan(asked: Asked, folder: Path, registry: str | None, as_json: bool) -> None:
     """What would be asked."""
     prepared_group(folder)
     addresses = None
     with suppress(AddressError):  # a plan needs no registry
-        addresses = find_addresses(asked.registry)
+        addresses = find_addresses(registry)
     with View.open(folder / VIEW_FILE) as view, peek(folder / FILE) as memory:
         plan = planned(asked, view, memory, now_ms(), addresses)
     seconds = plan.seconds
@@ -109,73 +110,30 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-async def crawl_in(folder: Path, asked: Asked, network: Network | None, as_json: bool) -> None:
+def crawl_somewhere(
+    folder: Path, asked: Asked, registry: str | None, network: Network | None, as_json: bool
+) -> None:
+    """Crawl in a running `serve`, else in a node of our own, with bars."""
+    addresses = find_addresses(registry)
+    if asked.follow and Door.of(folder) is not None:
+        raise click.ClickException(FOLLOWS_ITSELF)
+    with progress_bars() as bars:
+        tell = Shown(bars, as_json)
+        if not run_in_serve(folder, "crawl", tell, asked=asked, addresses=addresses):
+            run(crawl_in(folder, asked, addresses, network, tell))
+
+
+async def crawl_in(
+    folder: Path, asked: Asked, addresses: Addresses, network: Network | None, tell: Shown
+) -> None:
     """Crawl in a node of our own; it has peers while it follows."""
-    group = group_of(folder)
-    async with AsyncExitStack() as stack:
-        bars = stack.enter_context(progress_bars())
-        shared = network if asked.follow else None
-        node = await stack.enter_async_context(Node(folder, group, network=shared))
-        doing = await stack.enter_async_context(Run(node, asked))
-        task = bars.add_task("looking", total=None)
-        doing.crawler.on_progress = lambda one: bars.update(
-            task, description=clean(one.name)[:24], completed=one.done, total=one.total
-        )
-        if asked.recheck:
-            show_rechecked(await doing.recheck(), as_json)
-        outcome = await doing.once()
-        if outcome is not None:
-            show_outcome(outcome, as_json)
+    shared = network if asked.follow else None
+    async with Node(folder, group_of(folder), network=shared) as node:
+        await begin(node)
+        await runs.crawl(node, asked, addresses, tell)
         if asked.follow:
-            await doing.follow(lambda event: show_event(event.what, event.text, as_json))
-        await node.index()
-
-
-def show_rechecked(found: Rechecked, as_json: bool) -> None:
-    """What came of looking at others' records."""
-    if as_json:
-        show_json(found)
-        return
-    click.echo(
-        f"{number(found.checked)} records of others looked at again, {number(found.wrong)} wrong,"
-        f" {number(found.unclear)} unclear"
-    )
-    for writer, what in found.errors[:SHOWN]:
-        click.echo(f"wrong: {short(writer)} {clean(what)}")
-    for writer in found.aside:
-        click.echo(f"set aside: {short(writer)}; `pkgstats writers` shows the scores")
-    if found.private:
-        click.echo(f"{number(found.private)} not asked about: their scopes are private", err=True)
-
-
-def show_event(what: str, text: str, as_json: bool) -> None:
-    """One line of following."""
-    if as_json:
-        show_json({"at": now_ms(), "what": what, "text": text})
-        sys.stdout.flush()
-    else:
-        remarks.print(f"{time.strftime('%H:%M:%S')} {clean(text)}", markup=False)
-
-
-def show_outcome(outcome: Outcome, as_json: bool) -> None:
-    """What came of a run; it has failed if nothing could be looked at."""
-    if as_json:
-        show_json(outcome)
-    else:
-        click.echo(
-            f"{number(outcome.looked)} looks: {number(outcome.said)} new records,"
-            f" {number(outcome.rows)} rows of the list"
-        )
-        for title, names in (("gone", outcome.gone), ("not known there", outcome.unknown)):
-            if names:
-                more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-                click.echo(f"{title}: {clean(', '.join(names[:SHOWN]))}{more}")
-        for name, why in list(outcome.failed.items())[:SHOWN]:
-            click.echo(clean(f"{name}: {why}"), err=True)
-        if len(outcome.failed) > SHOWN:
-            click.echo(f"and {len(outcome.failed) - SHOWN} more went wrong", err=True)
-        for remark in outcome.remarks:
-            click.echo(clean(remark), err=True)
+            crawling = await node.crawling()
+            await crawling.follow(addresses, tell.event)
 
 
 @click.command(name="import")
@@ -196,65 +154,30 @@ def import_(folder: Path, file: Path, form: Any, as_of: Any, dry_run: bool, as_j
     NDJSON with such objects. Of a list that comes again only rows that have changed are shared.
     """
     with file.open("rb") as opened:
-        listed = transfer.read_list(opened, form or transfer.format_of(file))
+        form = form or transfer.format_of(file)
+        listed = transfer.read_list(opened, form)
     if dry_run:
         show_listed(listed, as_json)
         return
     written = file.stat().st_mtime if as_of is None else as_of.replace(tzinfo=UTC).timestamp()
     at = min(now_ms(), int(written * 1000))
-    done = run(import_in(folder, listed, at))
+    done = import_somewhere(folder, file, form, listed, at)
     show_imported(done, listed, as_json)
 
 
-async def import_in(folder: Path, listed: Listed, observed_at: int) -> Imported:
-    """Import in a node of our own, with bars."""
-    group = group_of(folder)
-    async with AsyncExitStack() as stack:
-        bars = stack.enter_context(progress_bars())
-        node = await stack.enter_async_context(Node(folder, group))
-        writer = await own_writer(node)
-        memory = await stack.enter_async_context(Memory(folder / FILE, writer))
-        task = bars.add_task("sharing rows", total=None)
-        done = await transfer.import_rows(
-            writer,
-            memory,
-            listed.rows,
-            observed_at=observed_at,
-            on_progress=lambda at, total: bars.update(task, completed=at, total=total),
-        )
-        indexing = bars.add_task("indexing packages", total=len(listed.rows))
-        await node.index(lambda at: bars.update(indexing, completed=at))
-    return done
+def import_somewhere(folder: Path, file: Path, form: Format, listed: Listed, at: int) -> Imported:
+    """Import in a running `serve`, else in a node of our own, with bars."""
+    with progress_bars() as bars:
+        tell = Shown(bars, as_json=False)
+        told = {"file": str(file.resolve()), "format": form, "observed_at": at}
+        if not run_in_serve(folder, "import", tell, **told):
+            run(import_in(folder, listed, at, tell))
+    if tell.imported is None:
+        raise click.ClickException("the import has ended early; the next one goes on from there")
+    return tell.imported
 
 
-def show_listed(listed: Listed, as_json: bool) -> None:
-    """What a file holds."""
-    if as_json:
-        told = {"rows": len(listed.rows), "repeated": listed.repeated, "bad": listed.bad}
-        show_json({**told, "reasons": listed.reasons})
-        return
-    click.echo(f"{number(len(listed.rows))} packages")
-    show_bad(listed)
-
-
-def show_imported(done: Imported, listed: Listed, as_json: bool) -> None:
-    """What came of an import."""
-    if as_json:
-        told = {"repeated": listed.repeated, "bad": listed.bad, "reasons": listed.reasons}
-        show_json({**plain(done), **told})
-        return
-    click.echo(
-        f"{number(done.rows)} packages, {number(done.new)} of them new or changed:"
-        f" {number(done.blocks)} blocks, {number(done.bytes)} bytes"
-    )
-    show_bad(listed)
-
-
-def show_bad(listed: Listed) -> None:
-    """What was left out of a file."""
-    if listed.repeated:
-        click.echo(f"{number(listed.repeated)} lines name a package again", err=True)
-    if listed.bad:
-        click.echo(f"{number(listed.bad)} lines are left out", err=True)
-        for reason in listed.reasons:
-            click.echo(f"  {clean(reason)}", err=True)
+async def import_in(folder: Path, listed: Listed, at: int, tell: Shown) -> None:
+    """Import in a node of our own."""
+    async with Node(folder, group_of(folder)) as node:
+        await runs.import_rows(node, listed.rows, at, tell)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pkgstats import past
-from pkgstats.cli.output import remarks
+from pkgstats.cli.output import progress_bars, remarks
 from pkgstats.cli.running import run
 from pkgstats.folder import VIEW_FILE, search_in
 from pkgstats.group import Group
@@ -105,8 +105,6 @@ def past_folder(folder: Path, group: Group, day: int) -> Path:
 
 async def make_past(folder: Path, group: Group, day: int) -> Path:
     """Make it in a node of our own, with bars."""
-    from pkgstats.cli.serving import progress_bars  # noqa: PLC0415 - it reads folders itself
-
     with progress_bars() as bars:
         task = bars.add_task(f"going back to {past.date_of(day)}", total=None)
         async with Node(folder, group) as node, PastMaker(node) as pasts:

@@ -9,18 +9,20 @@ import click
 from pkgstats.cli.asking import ask_serve
 from pkgstats.cli.folder import opened
 from pkgstats.cli.options import data_option, json_option, parsed_key
-from pkgstats.cli.output import cell, clean, console, number, show_json, table
+from pkgstats.cli.output import cell, clean, console, number, short, show_json, table
 from pkgstats.cli.running import run
 from pkgstats.group import Group, GroupError
-from pkgstats.node import NOT_OWNER, Node
+from pkgstats.membership import NOT_OWNER
+from pkgstats.node import Node
 from pkgstats.plain import plain
 from pkgstats.records.model import CORES, ROLES, Member
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from pkgstats.records.model import GroupList
+    from pkgstats.view.reading import View
 
 
 @click.group()
@@ -82,7 +84,7 @@ def admit(folder: Path, key: bytes, role: str, as_json: bool) -> None:
     found = owned_group(folder)
     listed = ask_serve(folder, "POST", "admit", key=key.hex(), role=role)
     if listed is None:
-        listed = plain(run(in_node(folder, found, lambda node: node.admit(key, role))))
+        listed = plain(run(in_node(folder, found, lambda node: node.membership.admit(key, role))))
     show_changed(listed, as_json)
 
 
@@ -103,8 +105,34 @@ def revoke(folder: Path, writer: str, everything: bool, as_json: bool) -> None:
     until: dict[str, int] | None = {} if everything else None
     listed = ask_serve(folder, "POST", "revoke", **options)
     if listed is None:
-        listed = plain(run(in_node(folder, found, lambda node: node.revoke(key, until))))
+        listed = plain(run(in_node(folder, found, lambda node: node.membership.revoke(key, until))))
     show_changed(listed, as_json)
+
+
+@group.command()
+@click.argument("writer")
+@data_option
+@json_option
+def forgive(folder: Path, writer: str, as_json: bool) -> None:
+    """Begin the score of a writer anew on this peer: set aside, it counts again.
+
+    WRITER is its key, or how that begins. Other peers keep their own scores.
+    """
+    with opened(folder) as here:
+        key = writer_called(here.view, writer)
+    if ask_serve(folder, "POST", "forgive", key=key.hex()) is None:
+        run(forgive_in(folder, group_in(folder), key))
+    if as_json:
+        show_json({"forgiven": key})
+    else:
+        click.echo(f"{short(key)} begins anew")
+
+
+async def forgive_in(folder: Path, found: Group, key: bytes) -> None:
+    """Forgive in a node of our own."""
+    async with Node(folder, found) as node:
+        await node.catch_up()
+        await node.forgive(key)
 
 
 def group_in(folder: Path) -> Group:
@@ -137,11 +165,30 @@ def member_called(listed: GroupList | None, text: str) -> bytes:
     Raises:
         GroupError: there is none, or there are several.
     """
-    members = listed.members if listed else ()
-    fits = [member.key for member in members if member.key.hex().startswith(text.lower())]
+    keys = [member.key for member in listed.members] if listed else []
+    return called(keys, text, "member", "`pkgstats group show` lists them")
+
+
+def writer_called(view: View, text: str) -> bytes:
+    """The writer whose key begins so.
+
+    Raises:
+        GroupError: there is none, or there are several.
+    """
+    keys = [one.key for one in view.writers()]
+    return called(keys, text, "writer", "`pkgstats writers` lists them")
+
+
+def called(keys: Iterable[bytes], text: str, what: str, advice: str) -> bytes:
+    """The key that begins so.
+
+    Raises:
+        GroupError: there is none, or there are several.
+    """
+    fits = [key for key in keys if key.hex().startswith(text.lower())]
     if len(fits) != 1:
-        many = f"{len(fits)} members' keys begin" if fits else "no member's key begins"
-        raise GroupError(f"{many} with {clean(text[:64])!r}; `pkgstats group show` lists them")
+        many = f"{len(fits)} {what}s' keys begin" if fits else f"no {what}'s key begins"
+        raise GroupError(f"{many} with {clean(text[:64])!r}; {advice}")
     return fits[0]
 
 

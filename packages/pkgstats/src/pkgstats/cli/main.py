@@ -11,9 +11,10 @@ from pkgstats.cli.exporting import export
 from pkgstats.cli.group import group
 from pkgstats.cli.packages import compare, show, user
 from pkgstats.cli.pages import pages
+from pkgstats.cli.rebuilding import rebuild
 from pkgstats.cli.running import CodedGroup
 from pkgstats.cli.search import search
-from pkgstats.cli.serving import peers, rebuild, serve
+from pkgstats.cli.serving import peers, serve
 from pkgstats.cli.stats import stats
 from pkgstats.cli.writers import why, writers
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -121,3 +122,15 @@ def date_of(day: int) -> str:
 def show_json(value: object) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(plain(value), indent=2))
+
+
+def progress_bars() -> Progress:
+    """Bars on a terminal; nothing elsewhere."""
+    return Progress(
+        TextColumn("{task.description:24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=remarks,
+        disable=not remarks.is_terminal,
+    )

@@ -1,36 +1,44 @@
-"""``pkgstats serve``, ``peers`` and ``rebuild``: the node, and what it is asked while it runs."""
+"""``pkgstats serve`` and ``peers``: the node, and with whom it shares."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
+import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from pkgstats.cli.asking import ask_serve
 from pkgstats.cli.folder import group_of
 from pkgstats.cli.options import data_option, json_option, network_options, parsed_key, written
-from pkgstats.cli.output import cell, console, number, remarks, show_json, table
+from pkgstats.cli.output import cell, clean, console, number, remarks, show_json, table
 from pkgstats.cli.running import run
 from pkgstats.group import SEARCH_KINDS
 from pkgstats.node import Node
 from pkgstats.records.model import CORES
-from pkgstats.sample import TITLE, begin
+from pkgstats.sample import begin
+from pkgstats.sources.addresses import find_addresses
 from pkgstats.view.reading import View
+from pkgstats.writer import TITLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator
     from pathlib import Path
 
+    from pkgstats.crawler.follow import Event
     from pkgstats.group import Group
     from pkgstats.indexer import Progress as ReadingProgress
     from pkgstats.node import Network
+    from pkgstats.sources.addresses import Addresses
+    from pkgstats.web.site import Settings
+
+    Verb = Callable[..., Any]
 
 LOOK_EVERY_S: Final = 0.5
 """How often the line that tells how it goes is drawn anew."""
@@ -40,7 +48,7 @@ pages_options = (
         "--pages-host",
         default="127.0.0.1",
         show_default=True,
-        help="Address of the pages; with any other, others can read them too.",
+        help="Address of the pages; any other than this machine's own needs --public.",
     ),
     click.option(
         "--pages-port",
@@ -49,7 +57,52 @@ pages_options = (
         type=click.IntRange(0, 65535),
         help="Port of the pages; 0: any free one.",
     ),
+    click.option("--public", is_flag=True, help="Let others read the pages too."),
+    click.option("--indexed", is_flag=True, help="Let search engines list the pages."),
+    click.option(
+        "--base", default="", metavar="ADDRESS", help="How others reach the pages: https://HOST."
+    ),
 )
+
+crawl_options = (
+    click.option("--follow", is_flag=True, help="Crawl for ever: what changes, and what is due."),
+    click.option("--fetch", is_flag=True, help="Look packages up that are not held, when asked."),
+    click.option("--registry", metavar="ADDRESS", help="For these. Else as npm is configured."),
+)
+
+
+def all_of(*options: Any) -> Callable[[Verb], Verb]:
+    """Several options, in their order."""
+
+    def add(verb: Verb) -> Verb:
+        for option in reversed(options):
+            verb = option(verb)
+        return verb
+
+    return add
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a `serve` does.
+
+    Attributes:
+        network: how to find peers; None: stay alone.
+        kinds: of the cores to share.
+        title: of the writer to open; None: none.
+        host, port: of the pages.
+        settings: of the pages.
+        follow, fetch: who is asked for ever, and about packages that are looked at; None: nobody.
+    """
+
+    network: Network | None
+    kinds: Collection[str]
+    title: str | None
+    host: str
+    port: int
+    settings: Settings
+    follow: Addresses | None = None
+    fetch: Addresses | None = None
 
 
 @click.command()
@@ -65,26 +118,24 @@ pages_options = (
 )
 @click.option("--write", "writes", is_flag=True, help="Open a writer, whose key others can admit.")
 @click.option("--title", default=TITLE, show_default=True, help="What to call the writer.")
-@pages_options[0]
-@pages_options[1]
+@all_of(*crawl_options, *pages_options)
 @network_options
 @data_option
 @json_option
 def serve(folder: Path, key: bytes | None, as_json: bool, **options: Any) -> None:
     """Run a peer of the group: fetch and share facts, keep the index, answer on local pages.
 
-    The other verbs go on working meanwhile. Ctrl-C ends it; the next run goes on from there.
+    The other verbs go on working meanwhile, `crawl` and `import` too. Ctrl-C ends it; the next run
+    goes on from there.
     """
     from pkgstats.web.server import listening  # noqa: PLC0415 - a tenth of a second
 
-    listening(options["pages_host"], options["pages_port"]).close()  # an error before all the work
-    run(serve_until_ended(folder, group_of(folder, key), as_json, **options))
+    plan = planned(**options)
+    listening(plan.host, plan.port).close()  # what is wrong there is told before all the work
+    run(serve_until_ended(folder, group_of(folder, key), plan, as_json))
 
 
-async def serve_until_ended(
-    folder: Path,
-    group: Group,
-    as_json: bool,
+def planned(
     *,
     network: Network | None,
     search_only: bool,
@@ -92,22 +143,73 @@ async def serve_until_ended(
     title: str,
     pages_host: str,
     pages_port: int,
-) -> None:
+    public: bool,
+    indexed: bool,
+    base: str,
+    follow: bool,
+    fetch: bool,
+    registry: str | None,
+) -> Plan:
+    """What the options mean together.
+
+    Raises:
+        AddressError: a registry is needed, and none is known.
+    """
+    from pkgstats.web.server import hosts_of  # noqa: PLC0415
+    from pkgstats.web.site import Settings  # noqa: PLC0415
+
+    if hosts_of(pages_host) is None and not public:
+        raise click.UsageError(f"on {pages_host} others can read the pages too: say --public")
+    addresses = find_addresses(registry) if follow or fetch else None
+    return Plan(
+        network,
+        SEARCH_KINDS if search_only else CORES,
+        title if writes else None,
+        pages_host,
+        pages_port,
+        Settings(public=public, indexed=indexed, base=base),
+        follow=addresses if follow else None,
+        fetch=addresses if fetch else None,
+    )
+
+
+async def serve_until_ended(folder: Path, group: Group, plan: Plan, as_json: bool) -> None:
     """Run the node until Ctrl-C, or SIGTERM."""
-    kinds = SEARCH_KINDS if search_only else CORES
-    async with Node(folder, group, network=network, kinds=kinds) as node:
+    async with Node(folder, group, network=plan.network, kinds=plan.kinds) as node:
         await begin(node)
-        if writes:
-            await node.write(title)
-        async with serving_pages(node, pages_host, pages_port) as address:
+        if plan.title is not None:
+            await node.write(plan.title)
+        if plan.follow is not None:
+            crawling = await node.crawling()
+            node.spawn(crawling.follow(plan.follow, show_follow))
+        pages = serving_pages(node, plan.host, plan.port, plan.settings, plan.fetch)
+        async with pages as address:
             with ended_by_signal() as ended:
                 tell(node, address, as_json)
                 await watch(node, ended, shown=sys.stderr.isatty() and not as_json)
 
 
+def show_follow(event: Event) -> None:
+    """One line of following."""
+    remarks.print(f"{time.strftime('%H:%M:%S')} {clean(event.text)}", markup=False)
+
+
 @asynccontextmanager
-async def serving_pages(node: Node, host: str, port: int) -> AsyncIterator[str]:
-    """A door for other processes, and pages in one of them; gives the address of the pages."""
+async def serving_pages(
+    node: Node,
+    host: str,
+    port: int,
+    settings: Settings | None = None,
+    fetches: Addresses | None = None,
+) -> AsyncIterator[str]:
+    """A door for other processes, and pages in one of them; gives the address of the pages.
+
+    Args:
+        node: open, and longer than this.
+        host, port: of the pages.
+        settings: of the pages; None: for this machine's user alone.
+        fetches: who is asked about packages that are not held; None: nobody.
+    """
     from pkgstats.past_making import PastMaker  # noqa: PLC0415
     from pkgstats.web.control import door_of  # noqa: PLC0415
     from pkgstats.web.door import Door, new_secret  # noqa: PLC0415
@@ -117,11 +219,13 @@ async def serving_pages(node: Node, host: str, port: int) -> AsyncIterator[str]:
     secret = new_secret()
     async with AsyncExitStack() as stack:
         pasts = await stack.enter_async_context(PastMaker(node))
-        app = door_of(node, secret, pasts)
-        door = Door(await stack.enter_async_context(serving(app, listening(port=0))), secret)
+        app = door_of(node, secret, pasts, fetches)
+        address = await stack.enter_async_context(serving(app, listening(port=0)))
+        door = Door(address, secret, fetches=fetches is not None)
         stack.callback(Door.remove, node.folder)
         door.write(node.folder)
-        pages = await stack.enter_async_context(pages_process(node.folder, host, port))
+        process = pages_process(node.folder, host, port, settings)
+        pages = await stack.enter_async_context(process)
         door._replace(pages=pages).write(node.folder)
         yield pages
 
@@ -247,49 +351,3 @@ def peers(folder: Path, as_json: bool) -> None:
     else:
         listens = ", ".join(written((host, port)) for host, port in report["addresses"])
         console().print(cell(f"nobody yet; this peer is reached at {listens}"))
-
-
-@click.command()
-@data_option
-@json_option
-def rebuild(folder: Path, as_json: bool) -> None:
-    """Make the view and the search index anew from the feeds, offline."""
-    if ask_serve(folder, "POST", "rebuild") is None:
-        run(rebuild_in(folder, group_of(folder)))
-    if as_json:
-        with View.open(folder / "view.db") as view:
-            show_json({"packages": view.counts().packages, "view_hash": view.view_hash()})
-
-
-async def rebuild_in(folder: Path, group: Group) -> None:
-    """Rebuild in a node of our own, with bars."""
-    async with AsyncExitStack() as stack:
-        bars = stack.enter_context(progress_bars())
-        node = await stack.enter_async_context(Node(folder, group))
-        await begin(node)
-        reading = bars.add_task("reading blocks", total=None)
-        indexing = bars.add_task("indexing packages", total=None)
-        totals: dict[str, int] = {}
-
-        def read(progress: ReadingProgress) -> None:
-            total = totals[progress.kind] = max(totals.get(progress.kind, 1), progress.behind)
-            title = f"reading {progress.kind}"
-            bars.update(reading, description=title, total=total, completed=total - progress.behind)
-
-        node.on_progress = read
-        await node.indexer.rebuild()
-        with View.open(node.view_path) as view:
-            bars.update(indexing, total=view.counts().packages)
-        await node.search.rebuild(lambda done: bars.update(indexing, completed=done))
-
-
-def progress_bars() -> Progress:
-    """Bars on a terminal; nothing elsewhere."""
-    return Progress(
-        TextColumn("{task.description:24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        console=remarks,
-        disable=not remarks.is_terminal,
-    )

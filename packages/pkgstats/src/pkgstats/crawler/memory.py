@@ -12,7 +12,8 @@ import asyncio
 import hashlib
 import secrets
 import sqlite3
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pkgstats.crawler.notes import RECHECKED, SEED, SEQUENCE, SPENT, Notes
@@ -51,6 +52,8 @@ class Memory(Notes):
         """Take the file, made if need be, and my writer."""
         self._path = path
         self._writer = writer
+        self._reading = asyncio.Lock()
+        self._lock = threading.RLock()
 
     async def __aenter__(self) -> Self:
         """Open the file, and read what my feeds have that it does not know.
@@ -87,12 +90,16 @@ class Memory(Notes):
 
     async def catch_up(self) -> None:
         """Read what is new in my feeds."""
-        for kind in KINDS:
-            feed = self._writer.feeds.get(kind)
-            while feed is not None and (start := self._position(kind)) < feed.length:
-                end = min(feed.length, start + BLOCKS_AT_ONCE)
-                blocks = [await feed.get(index) for index in range(start, end)]
-                await _to_the_end(asyncio.to_thread(self._take, kind, start, blocks))
+        async with self._reading:
+            for kind in KINDS:
+                await self._read(kind)
+
+    async def _read(self, kind: str) -> None:
+        feed = self._writer.feeds.get(kind)
+        while feed is not None and (start := self._position(kind)) < feed.length:
+            end = min(feed.length, start + BLOCKS_AT_ONCE)
+            blocks = [await feed.get(index) for index in range(start, end)]
+            await _to_the_end(asyncio.to_thread(self._take, kind, start, blocks))
 
     def is_new(self, record: Known) -> bool:
         """Whether I have not said that, or something else of the same thing since."""
@@ -137,7 +144,7 @@ class Memory(Notes):
 
     def note(self, part: str, looked: Mapping[str, tuple[int, str]]) -> None:
         """Packages were looked at: when (ms), and the answer's etag. They wait no more."""
-        with self._database:
+        with self._writing():
             add = "insert or replace into checked values (?, ?, ?, ?)"
             rows = [(part, name, at, etag) for name, (at, etag) in looked.items()]
             self._database.executemany(add, rows)
@@ -148,19 +155,19 @@ class Memory(Notes):
     def watch(self, names: Iterable[str]) -> None:
         """Look at these each week from now on."""
         add = "insert or ignore into watched values (?)"
-        with self._database:
+        with self._writing():
             self._database.executemany(add, [(name,) for name in names])
 
     def follow(self, sequence: str, changed: Iterable[str]) -> None:
         """Packages have changed up to a place in the registry's changes; look at them."""
-        with self._database:
+        with self._writing():
             add = "insert or ignore into pending values (?)"
             self._database.executemany(add, [(name,) for name in changed])
             self._put(SEQUENCE, sequence)
 
     def drop_pending(self, names: Iterable[str]) -> None:
         """These have changed, and are not to be looked at."""
-        with self._database:
+        with self._writing():
             drop = "delete from pending where name = ?"
             self._database.executemany(drop, [(name,) for name in names])
 
@@ -169,7 +176,7 @@ class Memory(Notes):
         found = self._value(SEED)
         if not isinstance(found, bytes):
             found = secrets.token_bytes(32)
-            with self._database:
+            with self._writing():
                 self._put(SEED, found)
         return found
 
@@ -180,16 +187,22 @@ class Memory(Notes):
 
     def note_rechecked(self, day: int, key: str) -> None:
         """A record was looked at again; those of other days are forgotten."""
-        with self._database:
+        with self._writing():
             keys = sorted({*self.rechecked(day), key})
             self._put(RECHECKED, "\n".join([str(day), *keys]))
 
     def note_spent(self, spent: tuple[int, int]) -> None:
         """Note how many requests were made today."""
-        with self._database:
+        with self._writing():
             self._put(SPENT, f"{spent[0]} {spent[1]}")
 
     # --- the file
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction at a time: a thread that reads my feeds may be in the midst of one."""
+        with self._lock, self._database:
+            yield
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, check_same_thread=False)
@@ -219,7 +232,7 @@ class Memory(Notes):
             database.execute("insert into meta values ('identity', ?)", (identity,))
 
     def _take(self, kind: str, start: int, blocks: list[bytes]) -> None:
-        with self._database:
+        with self._writing():
             for number, block in enumerate(blocks, start):
                 recall(self._database, number, block)
             self._put(kind, start + len(blocks))

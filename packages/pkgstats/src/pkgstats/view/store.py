@@ -189,6 +189,12 @@ class Store:
             writer_id(self._database, writer)
             self._database.execute(update, (wrong, writer))
 
+    def forget_checks(self, writer: bytes) -> None:
+        """Begin a writer's score anew; `retrust` draws the conclusion."""
+        update = "update writers set checked = 0, wrong = 0 where key = ?"
+        with _transaction(self._database):
+            self._database.execute(update, (writer,))
+
     def checks(self) -> list[tuple[bytes, int, int]]:
         """Writers whose records were looked at again: how many of them, how many were wrong."""
         find = "select key, checked, wrong from writers where checked > 0"
