@@ -69,6 +69,36 @@ class _Part(NamedTuple):
         return QueryError(sentence, self.value_offset, max(1, len(self.value)), suggestion)
 
 
+class Place(NamedTuple):
+    """Where a filter, an order or a day stands in a query.
+
+    Attributes:
+        field: its name, without the other ways to write it.
+        value: as it was typed.
+        negative: a minus stands before it.
+        start, stop: of the whole, in characters.
+    """
+
+    field: str
+    value: str
+    negative: bool
+    start: int
+    stop: int
+
+
+def places(source: str) -> list[Place]:
+    """All ``field:value`` of a query, in order; whether the values make sense is not looked at.
+
+    Raises:
+        QueryError: there is no such field, or a quotation mark has no other one.
+    """
+    return [
+        Place(one.field, one.value, one.negative, one.offset, one.offset + len(one.source))
+        for one in _parts(_readable(source))
+        if one.field
+    ]
+
+
 def parse(source: str) -> Query:
     """Read a query.
 

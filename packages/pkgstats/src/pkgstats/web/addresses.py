@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
+from pkgstats.web.bounds import SIZE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -65,9 +67,13 @@ def badge(kind: str, name: str) -> str:
     return f"/badge/{kind}/{quote(name, safe=_KEPT)}.svg"
 
 
-def search(query: str, page: int = 1) -> str:
-    """What a search finds."""
-    asked = {"q": query} if page == 1 else {"q": query, "page": str(page)}
+def search(query: str, page: int = 1, size: int = SIZE) -> str:
+    """What a search finds; what an address may leave out is left out."""
+    asked = {"q": query}
+    if page != 1:
+        asked["page"] = str(page)
+    if size != SIZE:
+        asked["size"] = str(size)
     return "/search?" + urlencode(asked)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pkgstats.web import addresses, assets
+from pkgstats.web import addresses, assets, refining
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,12 @@ def _environment() -> Environment:
         structured,
     )
     environment.filters |= {one.__name__: one for one in filters}
-    environment.globals |= {"to": addresses, "asset": assets.path_of, "site": SITE}
+    environment.globals |= {
+        "to": addresses,
+        "asset": assets.path_of,
+        "site": SITE,
+        "filtered": refining.filtered,
+    }
     return environment
 
 

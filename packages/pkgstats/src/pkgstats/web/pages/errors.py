@@ -15,6 +15,8 @@ from pkgstats.web.site import Page
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from pkgstats.web.site import Site
+
 HANDLED: Final[tuple[type[Exception], ...]] = (
     QueryError,
     BadRequestError,
@@ -27,6 +29,9 @@ HANDLED: Final[tuple[type[Exception], ...]] = (
 
 LATER: Final = {"retry-after": "2"}
 
+NAME_CHARACTERS_MAX: Final = 214
+"""Characters of an address that are taken for the start of a name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -34,11 +39,15 @@ class Trouble:
 
     Attributes:
         error: a sentence.
-        did_you_mean: names of packages, or queries, that may have been meant.
+        did_you_mean: names of packages that may have been meant.
+        unheld: a package of which nobody here has told, and which is not looked up either.
+        later: asking again in a moment may help.
     """
 
     error: str
     did_you_mean: tuple[str, ...] = ()
+    unheld: str = ""
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,41 @@ def not_found(_: Request) -> Page:
     return trouble("Not found", "There is nothing at this address.", 404)
 
 
+async def nowhere(site: Site, request: Request) -> Page:
+    """There is no such address; packages are shown whose name is like its end."""
+    end = request.url.path.rstrip("/").removeprefix("/")[-NAME_CHARACTERS_MAX:]
+    name = end if end.startswith("@") else end.rpartition("/")[2]
+    sentence = "There is nothing at this address."
+    return trouble("Not found", sentence, 404, similar=await near(site, name), query=name)
+
+
+async def unknown_package(site: Site, name: str, sentence: str = "") -> Page:
+    """Nobody has told of a package: near names, and how it can be had.
+
+    Args:
+        site: whose search knows the names.
+        name: that was asked for.
+        sentence: what else is to be said of it; then it has been looked up in vain.
+    """
+    return trouble(
+        name,
+        sentence or f"Nobody here has told of {name}.",
+        404,
+        similar=await near(site, name),
+        query=name,
+        unheld="" if sentence else name,
+    )
+
+
+async def near(site: Site, name: str) -> tuple[str, ...]:
+    """Names of packages that are like this one; none while there is no index."""
+    try:
+        found = await site.search.suggest(name) if name else []
+    except (NoIndexError, QueryError, sqlite3.OperationalError):
+        return ()
+    return tuple(one.name for one in found)
+
+
 def trouble(
     title: str,
     sentence: str,
@@ -86,13 +130,14 @@ def trouble(
     *,
     similar: tuple[str, ...] = (),
     query: str = "",
+    unheld: str = "",
     later: bool = False,
 ) -> Page:
     """A page that says one thing, with near names if there are any."""
     return Page(
         template="trouble.html",
         title=title,
-        data=Trouble(sentence, similar),
+        data=Trouble(sentence, similar, unheld, later),
         query=query,
         status=status,
         headers=LATER if later else {},

@@ -1,4 +1,4 @@
-"""What a search finds."""
+"""Searches, and where a query leads that names one thing alone."""
 
 from __future__ import annotations
 
@@ -6,20 +6,77 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from pkgstats.web import bounds
+from pkgstats.search.query import ANY, Filter, Query
+from pkgstats.web import addresses, bounds, refining
+from pkgstats.web.pages.errors import near
+from pkgstats.web.pages.found import feed_of, table_of, told, unknown
 from pkgstats.web.site import Page
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from pkgstats.search.results import SearchResult
+    from pkgstats.web.pages.found import Found
     from pkgstats.web.site import Site
 
 
 async def search(site: Site, request: Request) -> Page | Response:
-    """Results; without a query, the first page."""
-    text = request.query_params.get("q", "").strip()
+    """Results; without a query, the first page; of a name alone, the page of that."""
+    asked = request.query_params
+    text = asked.get("q", "").strip()
     if not text:
-        return Response(status_code=303, headers={"location": "/"})
-    number = bounds.whole_number(request.query_params, "page", 1, bounds.PAGE_MAX)
-    found = await site.find(text, size=bounds.SIZE, page=number)
-    return Page(template="search.html", title=text, data=found, query=text, listed=False)
+        return _see("/")
+    size = bounds.whole_number(asked, "size", bounds.SIZE, bounds.SIZE_MAX)
+    number = bounds.whole_number(asked, "page", 1, bounds.PAGE_MAX)
+    found = await site.find(text, size=size, page=number)
+    if request.scope.get("format") == "html" and (path := page_of(found)):
+        return _see(path)
+    names = [one.name for one in found.hits]
+    details, generation = await site.ask_at(
+        lambda view: (view.details_of(names), view.generation), found.query.at
+    )
+    similar = await near(site, unknown(found))
+    data = told(text, found, details, similar, size=size, page=number)
+    lasts = found.query.age == ANY and found.query.at is None and found.generation == generation
+    fetches = site.door is not None and site.door.fetches
+    return _page(data, lasts=lasts, now=site.clock(), fetches=fetches)
+
+
+def page_of(found: SearchResult) -> str:
+    """The page that a query asks for which is ``pkg:NAME`` or ``@USER`` alone; empty: it is none.
+
+    A name of which nobody has told leads nowhere. Of a scope and a user of one name the scope is
+    shown, which has a link to the user.
+    """
+    query = found.query
+    if query.package is not None and query == Query(package=query.package):
+        return "" if found.exact is None else addresses.package(found.exact.name)
+    if query.person is None or query != Query(filters=(Filter("person", (query.person,)),)):
+        return ""
+    known = {one.meaning for one in found.readings if one.packages}
+    page = addresses.scope if "scope" in known else addresses.user
+    return page(query.person)
+
+
+def _page(data: Found, *, lasts: bool, now: int, fetches: bool) -> Page:
+    return Page(
+        template="search.html",
+        title=data.typed,
+        data=data,
+        path=addresses.search(data.typed, data.page, data.size),
+        query=data.typed,
+        feed=feed_of(data, now),
+        table=table_of(data),
+        listed=False,
+        lasts=lasts,
+        extra={
+            "sorts": refining.sorts(data.typed),
+            "groups": refining.groups(data.typed),
+            "present": refining.without(data.typed, "at"),
+            "fetches": fetches,
+        },
+    )
+
+
+def _see(path: str) -> Response:
+    return Response(status_code=303, headers={"location": path})

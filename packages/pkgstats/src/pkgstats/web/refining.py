@@ -1,0 +1,164 @@
+"""Queries that narrow or sort another one, as links: a term is added or taken, the rest stays. Pure.
+
+A query is text that somebody typed; what is changed in it is cut out or put at its end, so that all
+else stands as it was typed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pkgstats.search.parse import Place, places
+from pkgstats.search.query import Filter, Query, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MARKS: Final = (
+    ("without deprecated", "not:deprecated"),
+    ("only deprecated", "is:deprecated"),
+    ("with types", "is:types"),
+    ("ES modules", "is:esm"),
+)
+"""What may be wanted together."""
+
+ONE_OF: Final = (
+    (
+        "Downloads a month",
+        (
+            ("over 1k", "downloads:>1k"),
+            ("over 100k", "downloads:>100k"),
+            ("over 10M", "downloads:>10m"),
+        ),
+    ),
+    (
+        "Updated",
+        (
+            ("last 30 days", "updated:<30d"),
+            ("last year", "updated:<1y"),
+            ("longer ago", "updated:>1y"),
+        ),
+    ),
+    (
+        "Licence",
+        (
+            ("MIT", "license:mit"),
+            ("Apache 2.0", "license:apache-2.0"),
+            ("ISC", "license:isc"),
+            ("BSD", "license:bsd-2-clause,bsd-3-clause"),
+        ),
+    ),
+)
+"""Of each of these one thing at a time is wanted."""
+
+SORTS: Final = (
+    ("best", ""),
+    ("downloads", "sort:downloads"),
+    ("updated", "sort:updated"),
+    ("growth", "sort:growth"),
+    ("name", "sort:name"),
+)
+"""Orders; without one the best come first."""
+
+
+class Choice(NamedTuple):
+    """A link that changes a query.
+
+    Attributes:
+        label: in words.
+        query: what it leads to: with the term, or without it if it is chosen.
+        chosen: the query has it.
+    """
+
+    label: str
+    query: str
+    chosen: bool
+
+
+class Group(NamedTuple):
+    """Choices that belong together."""
+
+    title: str
+    choices: tuple[Choice, ...]
+
+
+class _Term(NamedTuple):
+    """What a part of a query says, however it was written: ``-is:x`` is ``not:x``."""
+
+    field: str
+    value: str
+    wanted: bool
+
+
+def groups(text: str) -> tuple[Group, ...]:
+    """All filters that are offered beside a query.
+
+    Raises:
+        QueryError: see `pkgstats.search.parse.places`; no query that was answered has that.
+    """
+    marks = tuple(Choice(label, toggled(text, term), has(text, term)) for label, term in MARKS)
+    others = [
+        Group(title, tuple(_one_of(text, label, term) for label, term in choices))
+        for title, choices in ONE_OF
+    ]
+    return (Group("Packages", marks), *others)
+
+
+def sorts(text: str) -> tuple[Choice, ...]:
+    """The orders that a query's results can have; the one that they have leads to itself."""
+    now = next((term for _, term in SORTS if term and has(text, term)), "")
+    return tuple(
+        Choice(label, chosen(text, term) if term else without(text, "sort"), term == now)
+        for label, term in SORTS
+    )
+
+
+def has(text: str, term: str) -> bool:
+    """Whether a query has this term, in whichever way it was written."""
+    return _term(places(term)[0]) in map(_term, places(text))
+
+
+def toggled(text: str, term: str) -> str:
+    """The query with the term, and without its opposite; without the term if it has it."""
+    meant = _term(places(term)[0])
+    alike = [one for one in places(text) if _term(one)[:2] == meant[:2]]
+    cut = _cut(text, alike)
+    return cut if has(text, term) else _with(cut, term)
+
+
+def chosen(text: str, term: str) -> str:
+    """The query with the term in place of all that it has of the same field."""
+    return _with(without(text, places(term)[0].field), term)
+
+
+def without(text: str, field: str) -> str:
+    """The query without all that it has of a field."""
+    return _cut(text, [one for one in places(text) if one.field == field])
+
+
+def filtered(field: str, value: str) -> str:
+    """The query for all packages that have this value: a keyword, a licence, a maintainer."""
+    safe = " ".join(value.replace('"', " ").lower().split())
+    return to_text(Query(filters=(Filter(field, (safe,)),)))
+
+
+def _one_of(text: str, label: str, term: str) -> Choice:
+    on = has(text, term)
+    return Choice(label, toggled(text, term) if on else chosen(text, term), on)
+
+
+def _term(place: Place) -> _Term:
+    if place.field in ("is", "not"):
+        return _Term("is", place.value.lower(), (place.field == "is") is not place.negative)
+    return _Term(place.field, place.value.lower(), not place.negative)
+
+
+def _cut(text: str, parts: Iterable[Place]) -> str:
+    """The text without these parts, and without the space behind each."""
+    for one in sorted(parts, reverse=True, key=lambda part: part.start):
+        text = text[: one.start] + text[one.stop :].lstrip()
+    return text.strip()
+
+
+def _with(text: str, term: str) -> str:
+    return f"{text} {term}".lstrip()
