@@ -239,7 +239,7 @@ def test_the_library_does_not_know_the_application(file: Path) -> None:
 def test_only_declared_dependencies_are_imported(file: Path) -> None:
     libraries = {"cbor2", "click", "dns", "httpx", "ifaddr", "nacl", "Crypto", "platformdirs"}
     libraries |= {"rapidfuzz", "rich", "starlette", "uvicorn", "zstandard"}
-    libraries |= {"jinja2", "linkify_it", "markdown_it", "markupsafe", "mdit_py_plugins", "nh3"}
+    libraries |= {"jinja2", "linkify_it", "markdown_it", "markupsafe", "nh3"}
     libraries |= {"pygments"}
     declared = libraries | {"hypermultifeed", "pkgstats"}
     known = sys.stdlib_module_names | declared
