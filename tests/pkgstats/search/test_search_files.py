@@ -122,3 +122,11 @@ def test_who_reads_an_old_file_goes_on(files: IndexFiles, facts: MadeUpFacts) ->
         assert old.execute("select count(*) from search_doc").fetchone() == (len(facts.rows) - 1,)
     with closing(connect(files.path(2))) as new:
         assert read_note(new, "generation") == 2
+
+
+def test_the_first_one_that_another_process_makes_is_noticed(
+    files: IndexFiles, facts: MadeUpFacts, tmp_path: Path
+) -> None:
+    assert files.number == 0
+    IndexFiles(tmp_path / "search").refresh(facts)
+    assert files.number == 1

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 
 from pkgstats.search.files import IndexFiles, Refreshed
-from pkgstats.search.index import connect
+from pkgstats.search.index import connect, read_note
 from pkgstats.search.parse import parse
 from pkgstats.search.query import ANY, Query, QueryError, to_text
 from pkgstats.search.searcher import Searcher
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pkgstats.search.index import Facts
-    from pkgstats.search.results import SearchResult, Suggestion
+    from pkgstats.search.results import Ranked, SearchResult, Suggestion
     from pkgstats.search.searcher import Growth
 
 T = TypeVar("T")
@@ -172,6 +172,37 @@ class Search:
         """
         typed = typed[:TYPED_MAX]
         return await self._run(lambda one: one.suggest(typed, limit), typed)
+
+    def state(self) -> tuple[int, int]:
+        """Of the index: the number of its file, and which generation of the facts it has.
+
+        It reads one row, and may be called in any thread.
+
+        Raises:
+            NoIndexError: there is none yet.
+        """
+        reader = self._reader()
+        return reader.number, read_note(reader.database, "generation")
+
+    async def ranked(self, after: int, limit: int) -> list[Ranked]:
+        """The packages that follow a rank by downloads, in their order.
+
+        Args:
+            after: the rank; 0: from the most used on.
+            limit: ranks that are looked at; some have no package any more.
+
+        Raises:
+            NoIndexError: there is nothing to list yet.
+        """
+        return await self._run(lambda one: one.ranked(after, limit), "")
+
+    async def last_rank(self) -> int:
+        """The rank of the least used package.
+
+        Raises:
+            NoIndexError: there is nothing to list yet.
+        """
+        return await self._run(lambda one: one.last_rank(), "")
 
     async def _make(
         self,

@@ -63,8 +63,8 @@ class IndexFiles:
     @property
     def number(self) -> int:
         """Of the file that counts; 0: there is none."""
-        if self._number and not self.path(self._number).exists():
-            self._number = max(self._numbers(), default=0)  # another process has made one anew
+        if not self._number or not self.path(self._number).exists():
+            self._number = max(self._numbers(), default=0)  # another process has made one
         return self._number
 
     def path(self, number: int) -> Path:

@@ -100,6 +100,14 @@ class Suggestion(NamedTuple):
     summary: str
 
 
+class Ranked(NamedTuple):
+    """A package by its rank among all by downloads; ``modified`` in ms, 0 if unknown."""
+
+    rank: int
+    name: str
+    modified: int
+
+
 @dataclass(slots=True)
 class Found:
     """All that was found, before a page is cut out of it.

@@ -13,7 +13,7 @@ from pkgstats.search.filters import Narrowing
 from pkgstats.search.index import read_note
 from pkgstats.search.query import Filter, Query, to_text
 from pkgstats.search.ranking import Ranker
-from pkgstats.search.results import Found, Reading, SearchResult, Suggestion
+from pkgstats.search.results import Found, Ranked, Reading, SearchResult, Suggestion
 from pkgstats.search.terms import Wanted, wanted
 from pkgstats.search.text import squash
 from pkgstats.search.typos import Vocabulary
@@ -101,6 +101,16 @@ class Searcher:
             rows += self._candidates.exact(asked.typed)
             ranked = _ranked(Ranker(asked), self._rows(rows))
         return [Suggestion(one.name, one.downloads, one.summary) for one in ranked[:limit]]
+
+    def ranked(self, after: int, limit: int) -> list[Ranked]:
+        """The packages at the ``limit`` ranks after that one; each with when it was modified."""
+        find = "select id, name, modified from search_doc where id > ? and id <= ? order by id"
+        return list(map(Ranked._make, self._database.execute(find, (after, after + limit))))
+
+    def last_rank(self) -> int:
+        """The highest rank of a package; 0: there are none."""
+        find = "select coalesce(max(id), 0) from search_doc"
+        return int(self._database.execute(find).fetchone()[0])
 
     @contextmanager
     def _one_generation(self) -> Iterator[None]:

@@ -1,46 +1,87 @@
 """The application: pages for people, each with a twin for programs. `routes` lists them all.
 
 It reads the view and the search index, never the feeds, and asks nobody else but the node's door.
+A request passes through these layers, those that cost least first:
+
+    Watching    tells the log and the metrics how it went
+    Forwarded   says whose request it is     (public sites only)
+    Guard       refuses what is not asked honestly, adds headers
+    Limited     takes the price of any answer (public sites only)
+    PageCache   answers what is remembered
+    Limited     takes the price of making one (public sites only)
+    Turns       lets it wait while many others are made
+    Starlette   finds the handler
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 
-from pkgstats.web.guard import Guard
-from pkgstats.web.pages.errors import not_found
+from pkgstats.web.freshness import Freshness
+from pkgstats.web.guard import READING, Guard
+from pkgstats.web.limiting import Forwarded, Limited, answer_price, making_price
+from pkgstats.web.limits import Limits
+from pkgstats.web.machines import openapi
+from pkgstats.web.metrics import Metrics
+from pkgstats.web.pagecache import PageCache
+from pkgstats.web.pages.errors import nowhere
 from pkgstats.web.respond import respond
-from pkgstats.web.routes import routes_of
+from pkgstats.web.routes import OTHERS, PAGES, routes_of
+from pkgstats.web.turns import Turns
+from pkgstats.web.watching import Watching
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp
 
     from pkgstats.web.site import Site
+    from pkgstats.web.watching import Answered
+
+APART: Final = ("/healthz", "/metrics")
+"""What is asked for because it may have changed this very moment."""
 
 
 def application(
-    site: Site, *, hosts: Collection[str] | None = None, more: Sequence[BaseRoute] = ()
-) -> Starlette:
+    site: Site,
+    *,
+    hosts: Collection[str] | None = None,
+    log: Callable[[Answered], None] | None = None,
+) -> ASGIApp:
     """The application.
 
     Args:
         site: what it tells of; stays the caller's.
         hosts: the names by which it may be asked; None: any.
-        more: routes beside its own.
+        log: is told of each answer.
     """
 
     async def nothing_there(request: Request, _: Exception) -> Response:
-        return respond(site, request, not_found(request))
+        return respond(site, request, await nowhere(site, request))
 
-    return Starlette(
-        routes=[*more, *routes_of(site)],
-        middleware=[Middleware(Guard, hosts=hosts)],
-        exception_handlers={404: nothing_there},
+    inner = Starlette(routes=routes_of(site), exception_handlers={404: nothing_there})
+    limits = Limits() if site.settings.public else None
+    app: ASGIApp = Turns(inner)
+    if limits:
+        app = Limited(app, limits=limits, price=making_price)
+    freshness = Freshness(site)
+    app = cache = PageCache(
+        app,
+        state=freshness.state,
+        parameters=openapi.parameters(),
+        apart=APART,
+        own_base=bool(site.settings.base),
     )
+    if limits:
+        app = Limited(app, limits=limits, price=answer_price)
+    https = site.settings.base.startswith("https:")
+    app = Guard(app, hosts, methods=READING, https=https)
+    if limits:
+        app = Forwarded(app, trusted=site.settings.trust_proxy)
+    metrics = Metrics(path for path, _ in (*PAGES, *OTHERS))
+    inner.state.metrics, inner.state.cache, inner.state.freshness = metrics, cache, freshness
+    return Watching(app, [metrics] if log is None else [metrics, log])

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PATH_BYTES_MAX: Final = 1024
+"""Bytes before the question mark: a name may be three times as long when it is written safely."""
+
 QUERY_STRING_BYTES_MAX: Final = 8192
 """Bytes behind the question mark."""
 

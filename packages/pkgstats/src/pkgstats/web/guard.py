@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 
-from pkgstats.web.bounds import QUERY_STRING_BYTES_MAX
+from pkgstats.web.bounds import PATH_BYTES_MAX, QUERY_STRING_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -52,13 +53,36 @@ LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 trick (DNS rebinding), who then could read what we answer."""
 
 
+READING: Final = ("GET", "HEAD")
+"""Methods of what only tells."""
+
+TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
+"""Where there is HTTPS browsers shall use nothing else; no other host of the domain is bound."""
+
+
 class Guard:
     """Refuses what no honest browser asks, and adds those `HEADERS` that an answer does not set."""
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] | None = None) -> None:
-        """Take the application and the names it may be asked by; None: any."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Collection[str] | None = None,
+        *,
+        methods: Collection[str] = (),
+        https: bool = False,
+    ) -> None:
+        """Take the application.
+
+        Args:
+            app: the application.
+            hosts: names it may be asked by; None: any.
+            methods: of HTTP that there are; none: the application says so itself.
+            https: readers reach it by HTTPS.
+        """
         self._app = app
         self._hosts = hosts
+        self._methods = methods
+        self._headers = (*HEADERS, TRANSPORT) if https else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -69,7 +93,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 said = {name for name, _ in message["headers"]}
-                more = [one for one in HEADERS if one[0] not in said]
+                more = [one for one in self._headers if one[0] not in said]
                 message["headers"] = [*message["headers"], *more]
             await send(message)
 
@@ -78,9 +102,27 @@ class Guard:
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         if len(scope["query_string"]) > QUERY_STRING_BYTES_MAX:
             return PlainTextResponse("the address is too long\n", 414)
+        if len(scope.get("raw_path") or scope["path"]) > PATH_BYTES_MAX:
+            return PlainTextResponse("the address is too long\n", 414)
         if self._hosts is not None and _host(scope) not in self._hosts:
             return PlainTextResponse("this is not the host you asked for\n", 421)
+        if self._methods and scope["method"] not in self._methods:
+            allowed = {"allow": ", ".join(self._methods)}
+            return PlainTextResponse("here one can only read\n", 405, allowed)
         return None
+
+
+def names_of(base: str, *, public: bool) -> frozenset[str] | None:
+    """The names by which a site may be asked for; None: any.
+
+    Args:
+        base: how others reach it, ``https://host:port``; empty: by any name that leads here.
+        public: others may ask at all.
+    """
+    if not public:
+        return LOOPBACK_NAMES
+    name = urlsplit(base).hostname if base else None
+    return LOOPBACK_NAMES | {name} if name else None
 
 
 def _host(scope: Scope) -> str:

@@ -17,7 +17,7 @@ from pkgstats.web import addresses
 from pkgstats.web.render import SITE, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
@@ -36,13 +36,26 @@ def respond(site: Site, request: Request, page: Page) -> Response:
     if made is None:
         return JSONResponse({"error": f"this page has no such twin: {form}"}, 404)
     body, media_type = made
-    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"etag": tag, "cache-control": "no-cache", **page.headers}
+    headers = dict(page.headers)
     if not page.listed or form != "html":
         headers["x-robots-tag"] = "noindex"
-    if page.status == 200 and _has(request, tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, page.status, headers, media_type)
+    if page.lasts and page.status == 200:
+        return lasting(request, body, media_type, headers)
+    return Response(body, page.status, {"cache-control": "no-cache", **headers}, media_type)
+
+
+def lasting(
+    request: Request, body: bytes, media_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """What the same state of the view gives the same, the whole day; 304 if the reader has it.
+
+    Its ``ETag`` says so to `pkgstats.web.pagecache`, which remembers it until the next state.
+    """
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    said = {"etag": tag, "cache-control": "no-cache", **(headers or {})}
+    if _has(request, tag):
+        return Response(status_code=304, headers=said)
+    return Response(body, 200, said, media_type)
 
 
 def base_of(site: Site, request: Request) -> str:

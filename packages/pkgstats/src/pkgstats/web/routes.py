@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from pkgstats.web import addresses, assets
-from pkgstats.web.pages import errors, home, machines, package, search
+from pkgstats.web.machines import api, badges, openapi, opensearch, operation, sitemap
+from pkgstats.web.pages import errors, home, package, search
 from pkgstats.web.respond import respond
 
 if TYPE_CHECKING:
@@ -30,10 +31,18 @@ PAGES: Final[tuple[tuple[str, Handler], ...]] = (
 """Pages, and with them their twins."""
 
 OTHERS: Final[tuple[tuple[str, Handler], ...]] = (
-    ("/api/search", machines.search),
-    ("/healthz", machines.health),
+    ("/api/search", api.search),
+    ("/suggest", opensearch.suggest),
+    ("/opensearch.xml", opensearch.description),
+    ("/badge/{kind}/{name:npm}.svg", badges.draw),
+    ("/robots.txt", sitemap.robots),
+    ("/sitemap.xml", sitemap.index),
+    ("/sitemap/{number:int}.xml", sitemap.part),
+    ("/openapi.json", openapi.document),
+    ("/healthz", operation.health),
+    ("/metrics", operation.metrics),
 )
-"""What has one format only."""
+"""What has one format only; what is wrong is said in JSON."""
 
 
 class _PackageName(Convertor[str]):
@@ -62,10 +71,18 @@ class _PageRoute(Route):
         return match, {**found, "format": form, "page_path": path}
 
 
+class _OtherRoute(Route):
+    """A route of what is for programs."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return match, {**found, "format": "json"}
+
+
 def routes_of(site: Site) -> list[BaseRoute]:
     """The routes of a site."""
     pages = [_PageRoute(path, _answering(site, handler)) for path, handler in PAGES]
-    others = [Route(path, _answering(site, handler)) for path, handler in OTHERS]
+    others = [_OtherRoute(path, _answering(site, handler)) for path, handler in OTHERS]
     files = [Route(one.path, _serving(one)) for one in assets.assets().values()]
     return [*others, *files, *pages]
 

@@ -21,13 +21,14 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 8642
 """Where the pages are unless said otherwise."""
 
-CONNECTIONS_MAX: Final = 256
-"""Requests that are answered or wait at once; more are told to come back later."""
+CONNECTIONS_MAX: Final = 4096
+"""Connections that are open at once, most of which ask nothing; more are told to come back later.
+How many requests are worked on is said by `pkgstats.web.turns`."""
 
 CLOSE_S: Final = 2
 """How long answers that are under way may take when the server ends."""
 
-BACKLOG: Final = 128
+BACKLOG: Final = 1024
 
 
 class _Server(uvicorn.Server):

@@ -42,11 +42,19 @@ class Settings:
         public: others than this machine's user read them.
         indexed: machines may read and list them (``robots.txt``).
         base: how others reach the pages, ``https://host``; empty: by the name they ask for.
+        trust_proxy: all requests come from a proxy of ours, which says whose they are.
+        access_log: the file of the access log; ``-``: where errors go; empty: there is none.
+        log_queries: it says what was searched for, too.
+        open_metrics: others than this machine may ask for them.
     """
 
     public: bool = False
     indexed: bool = False
     base: str = ""
+    trust_proxy: bool = False
+    access_log: str = ""
+    log_queries: bool = False
+    open_metrics: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,16 @@ class Site:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._answer, question)
 
+    def open_view(self) -> View:
+        """A view for one more thread, which is closed with the site.
+
+        Raises:
+            sqlite3.OperationalError: there is no view yet.
+        """
+        view = View.open(self.view_path)
+        self._views.append(view)
+        return view
+
     async def find(self, text: str, *, size: int, page: int) -> SearchResult:
         """What a search finds, now or on the day that it names.
 
@@ -213,7 +231,6 @@ class Site:
     def _answer(self, question: Callable[[View], T]) -> T:
         view = getattr(self._local, "view", None)
         if view is None:
-            view = self._local.view = View.open(self.view_path)
-            self._views.append(view)
+            view = self._local.view = self.open_view()
         with view.state():
             return question(view)

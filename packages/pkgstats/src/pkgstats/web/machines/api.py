@@ -1,17 +1,17 @@
-"""What programs ask that is no page's twin."""
+"""Search for programs."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, Response
-
 from pkgstats.plain import search_as_json
 from pkgstats.web import bounds
+from pkgstats.web.respond import lasting
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from pkgstats.web.site import Site
 
@@ -24,10 +24,4 @@ async def search(site: Site, request: Request) -> Response:
     found = await site.find(asked.get("q", "").strip(), size=size, page=number)
     told = search_as_json(found, explain="explain" in asked)
     text = json.dumps(told | {"size": size, "page": number}, ensure_ascii=False)
-    return Response(text, media_type="application/json")
-
-
-async def health(site: Site, _: Request) -> Response:
-    """Whether it works."""
-    counts, generation = await site.ask(lambda view: (view.counts(), view.generation))
-    return JSONResponse({"status": "ok", "packages": counts.packages, "generation": generation})
+    return lasting(request, text.encode(), "application/json")
