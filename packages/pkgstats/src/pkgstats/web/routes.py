@@ -10,7 +10,18 @@ from starlette.routing import BaseRoute, Match, Route
 
 from pkgstats.web import addresses, assets
 from pkgstats.web.machines import api, badges, openapi, opensearch, operation, sitemap
-from pkgstats.web.pages import errors, home, package, search
+from pkgstats.web.pages import (
+    about,
+    compare,
+    errors,
+    home,
+    lists,
+    network,
+    package,
+    people,
+    search,
+    versions,
+)
 from pkgstats.web.respond import respond
 
 if TYPE_CHECKING:
@@ -26,7 +37,14 @@ if TYPE_CHECKING:
 PAGES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/", home.home),
     ("/search", search.search),
+    ("/about", about.about),
+    *((f"/{kind.name}", lists.handler_of(kind)) for kind in lists.KINDS),
     ("/package/{name:npm}", package.package),
+    ("/package/{name:npm}/versions", versions.versions),
+    ("/user/{name}", people.user),
+    ("/scope/{name}", people.scope),
+    ("/compare", compare.compare),
+    ("/network", network.network),
 )
 """Pages, and with them their twins."""
 

@@ -1,0 +1,199 @@
+"""All versions of a package, and which of them are taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pkgstats.charts.majors import by_major
+from pkgstats.charts.stacks import stacked_chart
+from pkgstats.records.names import is_package_name
+from pkgstats.syndication import Feed, Item, urn
+from pkgstats.web import addresses, bounds
+from pkgstats.web.pages.errors import trouble, unknown_package
+from pkgstats.web.render import date
+from pkgstats.web.site import Page, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from starlette.requests import Request
+
+    from pkgstats.charts.model import Chart
+    from pkgstats.view.facts import VersionFacts, WeekFacts
+    from pkgstats.view.reading import View
+    from pkgstats.web.site import Site
+
+SIZE: Final = 100
+"""Versions on a page."""
+
+PAGE_MAX: Final = 1000
+"""Pages that can be asked for: no package has as many versions."""
+
+FEED_ITEMS: Final = 50
+"""Versions in the feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version.
+
+    Attributes:
+        version, published, publisher, unpacked, deprecated, state: as in `VersionFacts`.
+        downloads: in the last week that was told; None where nobody has told it.
+    """
+
+    version: str
+    published: int
+    publisher: str
+    unpacked: int | None
+    deprecated: str
+    state: str
+    downloads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsPage:
+    """The versions of a package.
+
+    Attributes:
+        name: of the package.
+        latest: the version that is shown as the package's.
+        total: how many were told; page, pages: which of them these are.
+        versions: newest first.
+        week: the last day of the week that ``downloads`` are of; None: no week was told.
+        weeks: downloads by version and week, all that were told, oldest first.
+    """
+
+    name: str
+    latest: str
+    total: int
+    page: int
+    pages: int
+    versions: tuple[Version, ...]
+    week: int | None
+    weeks: tuple[WeekFacts, ...]
+
+
+async def versions(site: Site, request: Request) -> Page:
+    """A page of versions, and the chart of their adoption."""
+    name = request.path_params["name"]
+    number = bounds.whole_number(request.query_params, "page", 1, PAGE_MAX)
+    found = None
+    if is_package_name(name):
+        found = await site.ask(lambda view: gather(view, name))
+    if found is None:
+        return await unknown_package(site, name)
+    told, weeks, latest, seen = found
+    rows = rows_of(told, weeks)
+    pages = max(1, -(-len(rows) // SIZE))
+    if number > pages:
+        return trouble("Not found", f"There are {pages} pages of versions of {name}.", 404)
+    path = addresses.versions(name)
+    data = VersionsPage(
+        name=name,
+        latest=latest,
+        total=len(rows),
+        page=number,
+        pages=pages,
+        versions=rows[(number - 1) * SIZE : number * SIZE],
+        week=weeks[-1].last_day if weeks else None,
+        weeks=weeks,
+    )
+    return Page(
+        template="versions.html",
+        title=f"Versions of {name}",
+        data=data,
+        description=f"All {len(rows):,} versions of {name}, and how many take which.",
+        path=path if number == 1 else f"{path}?page={number}",
+        feed=feed_of(name, told[:FEED_ITEMS], seen),
+        table=_table(rows),
+        extra={"chart": adoption(name, weeks), "bare": path},
+    )
+
+
+def gather(
+    view: View, name: str
+) -> tuple[list[VersionFacts], tuple[WeekFacts, ...], str, int] | None:
+    """Versions (newest first), weeks, and the package's version and when it was seen."""
+    facts = view.package(name)
+    if facts is None:
+        return None
+    told = newest_first(view.versions(name))
+    return told, tuple(view.weeks(name)), facts.version, facts.observed_at
+
+
+def newest_first(told: Iterable[VersionFacts]) -> list[VersionFacts]:
+    """Versions by when they were published, those of an unknown time last."""
+    return sorted(told, key=lambda one: (one.published, one.version), reverse=True)
+
+
+def rows_of(told: Sequence[VersionFacts], weeks: Sequence[WeekFacts]) -> tuple[Version, ...]:
+    """Versions (newest first) with their downloads in the last week that was told."""
+    last = weeks[-1].last_day if weeks else None
+    counts = {one.version: one.count for one in weeks if one.last_day == last}
+    return tuple(
+        Version(
+            version=one.version,
+            published=one.published,
+            publisher=one.publisher,
+            unpacked=one.unpacked,
+            deprecated=one.deprecated,
+            state=one.state,
+            downloads=counts.get(one.version),
+        )
+        for one in told
+    )
+
+
+def adoption(name: str, weeks: Sequence[WeekFacts]) -> Chart | None:
+    """Downloads by week, stacked by major version; None where none were told."""
+    if not weeks:
+        return None
+    return stacked_chart(
+        by_major((one.version, one.last_day, one.count) for one in weeks),
+        chart_id="adoption",
+        title=f"Downloads of {name} by major version",
+    )
+
+
+def feed_of(name: str, told: Sequence[VersionFacts], seen: int) -> Feed:
+    """A feed of versions, newest first; ``seen`` (ms) is when the package was, if there is none."""
+    items = tuple(
+        Item(
+            id=urn("version", name, one.version),
+            title=f"{name} {one.version}",
+            updated=one.published,
+            summary=_sentence(name, one),
+            link=addresses.versions(name),
+        )
+        for one in told
+        if one.published and one.state == "here"
+    )
+    updated = max((item.updated for item in items), default=seen)
+    return Feed(urn("versions", name), f"Versions of {name}", updated, items)
+
+
+def _sentence(name: str, one: VersionFacts) -> str:
+    by = f" by {one.publisher}" if one.publisher else ""
+    gone = f" It is deprecated: {one.deprecated}" if one.deprecated else ""
+    return f"Version {one.version} of {name} was published on {date(one.published)}{by}.{gone}"
+
+
+def _table(rows: Sequence[Version]) -> Table:
+    headers = ("version", "published", "publisher", "unpacked", "downloads", "deprecated", "state")
+    return Table(
+        headers,
+        [
+            (
+                one.version,
+                date(one.published) if one.published else None,
+                one.publisher,
+                one.unpacked,
+                one.downloads,
+                one.deprecated,
+                one.state,
+            )
+            for one in rows
+        ],
+    )
