@@ -9,6 +9,7 @@ import httpx
 
 from pkgstats.group import Group
 from pkgstats.past_making import PastMaker
+from pkgstats.records.model import CORES
 from pkgstats.view.reading import View
 from pkgstats.web.control import door_of
 from pkgstats.web.door import new_secret
@@ -87,3 +88,7 @@ async def test_peers_are_shown(tmp_path: Path) -> None:
         report = (await http.get("peers")).json()
         assert report["addresses"][0][0] == "127.0.0.1"
         assert len(report["topics"]) == 5
+        assert sorted(report["kinds"][one["key"]] for one in report["topics"]) == sorted(CORES)
+        assert set(report["lengths"]) == {
+            feed.key.hex() for multi in one.multis.values() for feed in multi.feeds()
+        }

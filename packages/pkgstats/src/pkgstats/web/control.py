@@ -97,8 +97,13 @@ class _Control:
         self._running = False
 
     async def peers(self, _: Request) -> Any:
-        network = self._node.network
-        return None if network is None else network.report()
+        """The network's report; with it kinds by the topics' keys, and feeds' lengths by theirs."""
+        network, multis = self._node.network, self._node.multis
+        if network is None:
+            return None
+        lengths = {feed.key: feed.length for multi in multis.values() for feed in multi.feeds()}
+        kinds = {multi.key: kind for kind, multi in multis.items()}
+        return {**plain(network.report()), "kinds": kinds, "lengths": lengths}
 
     async def admit(self, request: Request) -> Any:
         role = request.query_params.get("role", ROLES[0])

@@ -119,7 +119,10 @@ class Door(Protocol):
         """Look a package up at the registry and tell what it says; raises `FetchError`."""
 
     async def peers(self) -> dict[str, Any] | None:
-        """The network's report, as `hypermultifeed` gives it; None without a network."""
+        """The network's report, as `hypermultifeed` gives it; None without a network.
+
+        With it ``kinds``, of feeds by the topics' keys, and ``lengths`` of feeds by theirs.
+        """
 
 
 class Days(Protocol):

@@ -178,7 +178,8 @@ def page_of(
     found.sort(key=lambda one: (one.role == OWNER, one.standing != "counts", -one.records, one.key))
     if report is None:
         return NetworkPage(counts, tuple(found), None, ())
-    kinds = {one["topic"]: one.get("kind") or "" for one in report["topics"]}
+    by_key = report.get("kinds", {})
+    kinds = {one["topic"]: by_key.get(one["key"], "") for one in report["topics"]}
     peers = tuple(_peer(one, kinds, hide=hide) for one in report["peers"][:PEERS_MAX])
     return NetworkPage(counts, tuple(found), _reach(report), peers)
 
