@@ -88,6 +88,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
     "growth": frozenset({"records", "stats", "view"}),
     "child": frozenset(),
+    "collecting": frozenset(),
     "folder": frozenset({"growth", "indexer", "search", "view"}),
     "past": frozenset({"folder", "indexer", "search", "view"}),
     "membership": frozenset({"group", "records", "trust", "view"}),

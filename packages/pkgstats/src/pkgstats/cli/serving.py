@@ -19,6 +19,7 @@ from pkgstats.cli.folder import group_of
 from pkgstats.cli.options import data_option, json_option, network_options, parsed_key, written
 from pkgstats.cli.output import cell, clean, console, number, remarks, show_json, table
 from pkgstats.cli.running import run
+from pkgstats.collecting import begun
 from pkgstats.group import SEARCH_KINDS
 from pkgstats.node import Node
 from pkgstats.records.model import CORES
@@ -184,7 +185,7 @@ async def serve_until_ended(folder: Path, group: Group, plan: Plan, as_json: boo
             node.spawn(crawling.follow(plan.follow, show_follow))
         pages = serving_pages(node, plan.host, plan.port, plan.settings, plan.fetch)
         async with pages as address:
-            with ended_by_signal() as ended:
+            with begun(), ended_by_signal() as ended:
                 tell(node, address, as_json)
                 await watch(node, ended, shown=sys.stderr.isatty() and not as_json)
 
