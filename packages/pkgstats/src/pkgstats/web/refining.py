@@ -1,4 +1,4 @@
-"""Queries that narrow or sort another one, as links: a term is added or taken, the rest stays. Pure.
+"""Queries that narrow or sort another one: a term is added or taken, the rest stays. Pure.
 
 A query is text that somebody typed; what is changed in it is cut out or put at its end, so that all
 else stands as it was typed.

@@ -17,7 +17,7 @@ CREDITS: Final = (
     ("hypermultifeed", "signed feeds, and their replication between peers"),
     ("SQLite", "the view, and with FTS5 the search index"),
     ("Starlette, uvicorn, Jinja2, MarkupSafe", "these pages"),
-    ("markdown-it-py, mdit-py-plugins, linkify-it-py, Pygments, nh3", "readmes as safe HTML"),
+    ("markdown-it-py, linkify-it-py, Pygments, nh3", "readmes as safe HTML"),
     ("RapidFuzz, zstandard, cbor2, HTTPX", "typos, records, and asking a registry"),
 )
 """What it stands on, and what for."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from pkgstats.past import BeingMadeError, PastError
 from pkgstats.search.engine import NoIndexError
-from pkgstats.search.query import QueryError
+from pkgstats.search.parse import parse
+from pkgstats.search.query import Query, QueryError
 from pkgstats.web.bounds import BadRequestError
 from pkgstats.web.site import Page
 
@@ -30,7 +31,10 @@ HANDLED: Final[tuple[type[Exception], ...]] = (
 LATER: Final = {"retry-after": "2"}
 
 NAME_CHARACTERS_MAX: Final = 214
-"""Characters of an address that are taken for the start of a name."""
+"""Characters of an address that are taken for a name."""
+
+NEAR: Final = 6
+"""Names that are shown where one was not found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +119,13 @@ async def unknown_package(site: Site, name: str, sentence: str = "") -> Page:
 
 
 async def near(site: Site, name: str) -> tuple[str, ...]:
-    """Names of packages that are like this one; none while there is no index."""
+    """Names of packages that are like this one, typos and all; none while there is no index."""
     try:
-        found = await site.search.suggest(name) if name else []
+        words = Query(text=parse(name).text)
+        found = await site.search.search(words, size=NEAR)
     except (NoIndexError, QueryError, sqlite3.OperationalError):
         return ()
-    return tuple(one.name for one in found)
+    return tuple(one.name for one in found.hits)
 
 
 def trouble(

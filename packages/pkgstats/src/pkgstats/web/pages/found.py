@@ -32,6 +32,7 @@ HEADERS: Final = (
 TOLD: Final = ("keywords", "licence", "deprecated", "types", "module")
 """What a manifest adds to a result."""
 
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """A package that was found.
@@ -183,9 +184,7 @@ def feed_of(found: Found, now: int) -> Feed:
         found: the page.
         now: the time, ms since 1970: when a package is news of which nobody told when it changed.
     """
-    items = sorted(
-        (_item(found.query, one) for one in found.results), key=lambda one: -one.updated
-    )
+    items = sorted((_item(found.query, one) for one in found.results), key=lambda one: -one.updated)
     updated = max((one.updated for one in items), default=0) or now
     return Feed(urn("search", found.query), f"Search: {found.typed}", updated, tuple(items))
 

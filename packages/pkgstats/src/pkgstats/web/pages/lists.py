@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from markupsafe import Markup
-
 from pkgstats import digest
-from pkgstats.charts.sparklines import sparkline
+from pkgstats.charts.sparklines import spark_path
 from pkgstats.syndication import Feed, Item, urn
 from pkgstats.web import addresses, bounds
 from pkgstats.web.memo import Memo
 from pkgstats.web.pages.figures import DAY_MS, weeks_of
-from pkgstats.web.render import compact, date
+from pkgstats.web.render import date
 from pkgstats.web.site import Page, Table
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ NEWEST: Final = Kind(
     "Newest",
     "The packages that were created last, of those whose manifest tells when. "
     "New versions of older packages are no news here.",
-    lambda view, now, size: digest.newest(view, now, size),
+    digest.newest,
     days=None,
 )
 RISING: Final = Kind(
@@ -88,7 +86,7 @@ RANDOM: Final = Kind(
     "At random",
     "Drawn from all packages, the popular and the forgotten alike: the same ones until midnight "
     "(UTC), others tomorrow.",
-    lambda view, seed, size: digest.at_random(view, seed, size),
+    digest.at_random,
     days=1,
 )
 
@@ -181,7 +179,7 @@ def _page(kind: Kind, found: PackageList, now: int) -> Page:
         feed=_feed(kind, found, now) if found.seed is None else None,
         table=_table(found),
         listed=found.seed is None,
-        extra={"lines": lines(found), "others": others(found, now)},
+        extra={"spark": spark_path, "others": others(found, now)},
     )
 
 
@@ -189,18 +187,6 @@ def others(found: PackageList, now: int) -> int:
     """The number by which other packages are drawn than these."""
     seed = now // DAY_MS if found.seed is None else found.seed
     return seed % SEED_MAX + 1
-
-
-def lines(found: PackageList) -> dict[str, Markup]:
-    """Small charts of the packages of which enough days are known."""
-    return {one.name: line(one.weeks) for one in found.packages if one.weeks}
-
-
-def line(weeks: tuple[int | None, ...]) -> Markup:
-    """A small chart of downloads a week, oldest first; not all of them unknown."""
-    last = next(one for one in reversed(weeks) if one is not None)
-    title = f"{compact(last)} downloads in the last of {len(weeks)} weeks"
-    return Markup(sparkline(weeks, title=title))  # noqa: S704 - the chart escapes its title
 
 
 def _feed(kind: Kind, found: PackageList, now: int) -> Feed:

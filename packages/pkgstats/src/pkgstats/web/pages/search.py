@@ -24,10 +24,10 @@ async def search(site: Site, request: Request) -> Page | Response:
     """Results; without a query, the first page; of a name alone, the page of that."""
     asked = request.query_params
     text = asked.get("q", "").strip()
-    if not text:
-        return _see("/")
     size = bounds.whole_number(asked, "size", bounds.SIZE, bounds.SIZE_MAX)
     number = bounds.whole_number(asked, "page", 1, bounds.PAGE_MAX)
+    if not text:
+        return _see("/")
     found = await site.find(text, size=size, page=number)
     if request.scope.get("format") == "html" and (path := page_of(found)):
         return _see(path)
@@ -59,6 +59,7 @@ def page_of(found: SearchResult) -> str:
 
 
 def _page(data: Found, *, lasts: bool, now: int, fetches: bool) -> Page:
+    groups = refining.groups(data.typed)
     return Page(
         template="search.html",
         title=data.typed,
@@ -71,7 +72,8 @@ def _page(data: Found, *, lasts: bool, now: int, fetches: bool) -> Page:
         lasts=lasts,
         extra={
             "sorts": refining.sorts(data.typed),
-            "groups": refining.groups(data.typed),
+            "groups": groups,
+            "narrowed": any(one.chosen for group in groups for one in group.choices),
             "present": refining.without(data.typed, "at"),
             "fetches": fetches,
         },
