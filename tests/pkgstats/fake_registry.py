@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -77,6 +78,7 @@ class FakeRegistry:
         self.thin = False
         self.compress = True
         self.requests: list[Request] = []
+        self.heard = threading.Event()
         self.url = self.downloads_url = self.changes_url = ""
         self._scripts: list[tuple[str, Fault, int]] = []
         self._searches = 0
@@ -145,6 +147,7 @@ class FakeRegistry:
         headers = {name.lower(): value.strip() for name, _, value in pairs}
         request = Request(place, lines[0].split(" ")[1], headers)
         self.requests.append(request)
+        self.heard.set()
         if fault := self._scripted(request.target):
             await fault(writer)
             return False

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -88,25 +89,54 @@ async def test_nobody_is_believed_before_being_admitted_nor_after_being_revoked(
         await until(reader, lambda: packages(reader) == 14)
 
 
-async def test_only_the_owner_changes_the_list(tmp_path: Path) -> None:
-    async with node(tmp_path, Group(bytes(range(32))), alone=True) as one:
-        with pytest.raises(GroupError, match="owner"):
-            await one.membership.admit(bytes(32))
+async def test_a_writer_keeps_its_title(tmp_path: Path) -> None:
+    group = Group.create(tmp_path)
+    async with node(tmp_path, group, alone=True) as one:
+        await one.write("chosen")
+    async with node(tmp_path, group, alone=True) as one:
+        writer = await one.own_writer()
+        assert await one.own_writer() is writer
+        card = await writer.card()
+        assert card is not None
+        assert card.title == "chosen"
 
 
-async def test_of_changes_to_the_list_at_once_none_is_lost(tmp_path: Path) -> None:
-    async with node(tmp_path, Group.create(tmp_path), alone=True) as owner:
-        keys = [bytes([number]) * 32 for number in range(8)]
-        await asyncio.gather(*map(owner.membership.admit, keys), owner.membership.set_rate(7))
-        await asyncio.gather(
-            *(owner.membership.revoke(key, {}) for key in keys[:4]),
-            owner.membership.admit(b"x" * 32),
-        )
-        listed = owner.membership.listed()
-    assert listed is not None
-    assert listed.rate == 7
-    assert {one.key for one in listed.members} == {*keys, b"x" * 32}
-    assert {one.key for one in listed.members if one.until is not None} == set(keys[:4])
+async def test_the_crawler_is_opened_when_it_is_needed_and_closed_with_the_node(
+    tmp_path: Path,
+) -> None:
+    group = Group.create(tmp_path)
+    async with node(tmp_path, group, alone=True) as one:
+        assert not any(feed.writable for feed in one.multis["index"].feeds())
+        crawling, again = await asyncio.gather(one.crawling(), one.crawling())
+        assert crawling is again
+        assert one.writer is not None
+        assert crawling.memory.told("react") is None
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        crawling.memory.told("react")
+
+
+async def test_who_is_set_aside_is_let_in_no_more_until_it_is_forgiven(tmp_path: Path) -> None:
+    (tmp_path / "owner").mkdir()
+    group = Group.create(tmp_path / "owner")
+    async with (
+        node(tmp_path / "owner", group) as owner,
+        node(tmp_path / "writer", Group(group.key), owner) as writer,
+    ):
+        owner.indexer._pause_s = 0
+        key = await fill(writer, "writer", rows("a", 10))
+        await owner.membership.admit(key)
+        await until(owner, lambda: packages(owner) == 10)
+        index = owner.multis["index"].feeds()[-1].key
+        for _ in range(100):
+            await owner.note_check(key, wrong=True)
+        await owner.catch_up()
+        assert packages(owner) == 0
+        assert index not in owner._acceptance._allowed["index"]
+        with pytest.raises(GroupError, match="nothing was heard"):
+            await owner.forgive(bytes(32))
+        await owner.forgive(key)
+        assert packages(owner) == 10
+        assert index in owner._acceptance._allowed["index"]
 
 
 async def test_a_folder_is_open_once(tmp_path: Path) -> None:

@@ -51,9 +51,9 @@ async def test_they_answer_and_follow_the_node(filled: Path) -> None:
         assert (await http.get("/api/search", params=asked)).json()["results"] == []
         await fill(one, "the writer", [Row("fresh-0", "1.0.0", 5)])
         await one.index()
-        assert (await http.get("/api/search", params=asked)).json()["total"] == 1
+        await until_found(http, asked)
         await one.rebuild()
-        assert (await http.get("/api/search", params=asked)).json()["total"] == 1
+        await until_found(http, asked)
         assert (await http.get("/package/fresh-0")).status_code == 200
         assert (await http.get("/control/peers")).status_code == 404
         door = Door.of(filled)
@@ -63,6 +63,13 @@ async def test_they_answer_and_follow_the_node(filled: Path) -> None:
             await _asks_of_days(http)
     assert Door.of(filled) is None
     assert "Traceback" not in (filled / LOG).read_text()
+
+
+async def until_found(http: httpx.AsyncClient, asked: dict[str, str]) -> None:
+    """Pages may be a tenth of a second old."""
+    async with asyncio.timeout(30):
+        while (await http.get("/api/search", params=asked)).json()["total"] != 1:
+            pass
 
 
 async def _asks_of_days(http: httpx.AsyncClient) -> None:

@@ -39,11 +39,12 @@ class Serve:
 
 
 @contextmanager
-def serve(folder: Path, *options: str) -> Iterator[Serve]:
+def serve(folder: Path, *options: str, cwd: Path | None = None) -> Iterator[Serve]:
     words = ["serve", "--data", str(folder), "--json", "--pages-port", "0", *options]
     with subprocess.Popen(
         [sys.executable, "-m", "pkgstats", *words],
         stdin=subprocess.DEVNULL,
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

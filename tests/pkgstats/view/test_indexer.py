@@ -272,6 +272,10 @@ async def test_checks_that_fail_set_a_writer_aside(alone: Peer) -> None:
             await alone.indexer.note_check(alone.writer.key, wrong=True)
         await alone.indexer.catch_up()
         assert view.package("x") is None
+        await alone.indexer.forget_checks(alone.writer.key)
+        await alone.indexer.catch_up()
+        assert view.package("x")
+        assert not any(one.checked for one in view.writers())
 
 
 async def test_a_view_that_is_made_anew_says_the_same(peers: list[Peer]) -> None:

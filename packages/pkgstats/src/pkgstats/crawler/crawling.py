@@ -75,9 +75,23 @@ class Crawling:
         memory: what my writer has said.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        """Take what the node gives."""
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        client: Callable[[], Client] = Client,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take what the node gives.
+
+        Args:
+            parts: of the node.
+            client: makes what asks the sources.
+            sleep: waits for seconds.
+        """
         self.memory: Memory
+        self._make_client = client
+        self._sleep = sleep
         self._parts = parts
         self._stack = AsyncExitStack()
         self._client: Client
@@ -95,7 +109,7 @@ class Crawling:
             path = self._parts.folder / FILE
             self.memory = await stack.enter_async_context(Memory(path, self._parts.writer))
             self._view = stack.enter_context(View.open(self._parts.view_path))
-            self._client = Client()
+            self._client = self._make_client()
             self._client.limiter = Limiter(self._client.now(), spent=self.memory.spent())
             await stack.enter_async_context(self._client)
             stack.push_async_callback(self._end)
@@ -157,9 +171,10 @@ class Crawling:
     async def follow(self, addresses: Addresses, on_event: Callable[[Event], None]) -> None:
         """Go on until cancelled; once a day others' records are looked at too."""
         crawler = self._crawler(Sources.of(self._client, addresses))
+        follower = Follower(crawler, self._view, on_event=on_event, sleep=self._sleep)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._recheck_daily(addresses, on_event))
-            tasks.create_task(Follower(crawler, self._view, on_event=on_event).run())
+            tasks.create_task(follower.run())
 
     async def _recheck_daily(self, addresses: Addresses, on_event: Callable[[Event], None]) -> None:
         while True:
@@ -167,7 +182,7 @@ class Crawling:
             text = f"{found.checked} records of others looked at again, {found.wrong} wrong"
             on_event(Event("rechecked", text))
             now = self._client.now()
-            await asyncio.sleep(plan.DAY_MS / 1000 - now % (plan.DAY_MS / 1000) + 1)
+            await self._sleep(plan.DAY_MS / 1000 - now % (plan.DAY_MS / 1000) + 1)
 
     # --- what somebody looks at
 
