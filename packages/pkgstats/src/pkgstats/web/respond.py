@@ -9,11 +9,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from pkgstats.plain import plain
 from pkgstats.syndication import ATOM, JSON_FEED, as_atom, as_json_feed
 from pkgstats.web import addresses
+from pkgstats.web.pages.errors import not_found
 from pkgstats.web.render import SITE, render
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def respond(site: Site, request: Request, page: Page) -> Response:
     form = request.scope.get("format", "html")
     made = _MAKERS[form](site, request, page)
     if made is None:
-        return JSONResponse({"error": f"this page has no such twin: {form}"}, 404)
+        if page.status == 200:
+            page = not_found(request)  # there is such a page, but no such twin
+        made = _json(site, request, page)
     body, media_type = made
     headers = dict(page.headers)
     if not page.listed or form != "html":

@@ -55,7 +55,7 @@ OTHERS: Final[tuple[tuple[str, Handler], ...]] = (
     ("/badge/{kind}/{name:npm}.svg", badges.draw),
     ("/robots.txt", sitemap.robots),
     ("/sitemap.xml", sitemap.index),
-    ("/sitemap/{number:int}.xml", sitemap.part),
+    ("/sitemap/{number}.xml", sitemap.part),
     ("/openapi.json", openapi.document),
     ("/healthz", operation.health),
     ("/metrics", operation.metrics),

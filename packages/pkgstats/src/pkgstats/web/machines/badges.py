@@ -38,14 +38,12 @@ FRESH_S: Final = 3600
 async def draw(site: Site, request: Request) -> Page | Response:
     """A badge; ``label`` says what stands to its left."""
     kind, name = request.path_params["kind"], request.path_params["name"]
-    if kind not in VALUES:
+    if kind not in VALUES or not is_package_name(name):
         return not_found(request)
     label = request.query_params.get("label", LABELS[kind])
     if len(label) > TEXT_MAX:
         raise BadRequestError(f"label has at most {TEXT_MAX} characters")
-    found = None
-    if is_package_name(name):
-        found = await site.ask(lambda view: view.package(name))
+    found = await site.ask(lambda view: view.package(name))
     value, colour = VALUES[kind](found) if found else (UNKNOWN, GREY)
     headers = {"cache-control": f"max-age={FRESH_S}", "x-robots-tag": "noindex"}
     if site.settings.public:

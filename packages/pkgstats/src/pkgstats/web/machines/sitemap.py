@@ -70,8 +70,8 @@ async def index(site: Site, request: Request) -> Page | Response:
 
 async def part(site: Site, request: Request) -> Page | Response:
     """The packages of one file, in the order of their downloads."""
-    number: int = request.path_params["number"]
-    if not site.settings.indexed or not 1 <= number <= FILES_MAX:
+    number = _number(request.path_params["number"])
+    if not site.settings.indexed or not number:
         return not_found(request)
     found = await site.search.ranked((number - 1) * FILE_PACKAGES, FILE_PACKAGES)
     if not found:
@@ -80,6 +80,13 @@ async def part(site: Site, request: Request) -> Page | Response:
     rows = "".join(_row(base, one) for one in found)
     text = f"{HEAD}<urlset {NAMESPACE}>\n{rows}</urlset>\n"
     return lasting(request, text.encode(), XML)
+
+
+def _number(text: str) -> int:
+    """Of a file; 0: there can be none of that name."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(FILES_MAX))):
+        return 0
+    return int(text) if int(text) <= FILES_MAX else 0
 
 
 def _row(base: str, one: Ranked) -> str:
