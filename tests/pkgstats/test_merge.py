@@ -62,10 +62,20 @@ def test_any_count_beats_zero_then_the_later_then_the_larger_then_the_key() -> N
         assert merge.joint_count(ascending[:stop]) == ascending[stop - 1]
 
 
-@given(st.permutations([Counted(n % 3, n % 2, bytes([n])) for n in range(6)]))
-def test_counts_join_in_any_order(told: list[Counted]) -> None:
-    whole = merge.joint_count(told)
-    assert merge.joint_count([merge.joint_count(told[:3]), *told[3:], *told[:2]]) == whole
+def test_on_a_day_of_an_outage_a_zero_is_a_count_like_any_other() -> None:
+    told = [Counted(7, 1, b"z"), Counted(0, 2, b"a")]
+    assert merge.joint_count(told, outage=True) == told[1]
+    assert merge.joint_count([Counted(0, 1, b"z"), told[0]], outage=True) == told[0]
+
+
+@given(
+    st.permutations([Counted(n % 3, n % 2, bytes([n])) for n in range(6)]),
+    st.booleans(),
+)
+def test_counts_join_in_any_order(told: list[Counted], outage: bool) -> None:
+    whole = merge.joint_count(told, outage=outage)
+    part = merge.joint_count(told[:3], outage=outage)
+    assert merge.joint_count([part, *told[3:], *told[:2]], outage=outage) == whole
 
 
 def test_counts_are_disputed_when_settled_ones_differ_by_more_than_a_hundredth() -> None:

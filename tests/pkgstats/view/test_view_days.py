@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -11,16 +12,17 @@ from pkgstats.records import counts
 from pkgstats.records.codec import names_hash
 from pkgstats.records.model import DayCounts, NamesBlock
 from pkgstats.records.names import WHOLE
-from pkgstats.view import days
+from pkgstats.view import days, schema
+from pkgstats.view.reading import View
 from pkgstats.view.schema import DAYS_BYTES_MAX
+from pkgstats.view.store import Store
 
-from .world import NOW, TODAY, World, catch_up
+from .model import model
+from .world import GROUP, NOW, TODAY, World, catch_up, deliver, key, position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pkgstats.view.reading import View
-    from pkgstats.view.store import Store
 
 NAMES = ("x", "y")
 BLOCK = NamesBlock(observed_at=NOW, names=NAMES)
@@ -94,7 +96,51 @@ def test_on_a_day_on_which_the_registry_counted_nothing_a_later_zero_stands(
     assert [said.verdict for said in view.why("x", day)] == ["loses", "disputed"]
     world.say("b", record(day, [8], name=WHOLE, at=NOW - 2))
     assert answer(told())[day] == 7, "it was filled in"
+    world.say("a", record(day + 3, [7], name="x", at=NOW))
+    world.say("a", record(day + 3, [0], name="x", at=NOW + 1))
+    assert answer(told())[day + 3] == 7
+    world.say("b", record(day + 3, [0], name=WHOLE, at=NOW))
+    assert answer(told())[day + 3] == 0, "of one writer too"
     assert "" not in {row.name for row in told().listing_rows()}
+
+
+WORDS = st.tuples(
+    st.sampled_from("ab"),
+    st.sampled_from(["x", "x", WHOLE]),
+    st.sampled_from([[0], [0], [1], [0, 1], [1, 0]]),
+    st.integers(0, 2),
+)
+"""A writer, a name, counts from one and the same day on, and when they were seen."""
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(WORDS, min_size=3, max_size=8), st.sampled_from([1, DAYS_BYTES_MAX]))
+def test_what_counts_follows_from_what_was_said_and_not_from_when_it_came(
+    tmp_path_factory: pytest.TempPathFactory,
+    words: list[tuple[str, str, list[int], int]],
+    bytes_max: int,
+) -> None:
+    """With values that are written anew after each word, too, and writers read one by one."""
+    world = World()
+    world.join("a", "b")
+    world.accept("a", "b")
+    for writer, name, row, at in words:
+        world.say(writer, record(TODAY - 9, row, name=name, at=NOW + at))
+    expected = model(world, NOW).days
+    folder = tmp_path_factory.mktemp("days")
+    hashes = set()
+    for number, order in enumerate(("ab", "ba")):
+        path = folder / f"{number}.db"
+        with patch.object(schema, "DAYS_BYTES_MAX", bytes_max), Store.open(path, GROUP) as store:
+            catch_up(store, world, kinds=["meta"])
+            for writer in order:
+                while world.length(writer, "days") > position(store, "days", key(writer, "days")):
+                    deliver(store, world, "days", key(writer, "days"), 1)
+        with View.open(path) as view:
+            hashes.add(view.view_hash())
+            found = {(name, one.day): one for name in ("x", WHOLE) for one in view.days(name)}
+            assert {about: (one.count, one.disputed) for about, one in found.items()} == expected
+    assert len(hashes) == 1
 
 
 def test_writers_who_asked_late_enough_and_differ_dispute(
