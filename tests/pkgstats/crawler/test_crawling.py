@@ -62,6 +62,10 @@ async def test_a_package_that_somebody_looks_at_is_in_the_view_then(tmp_path: Pa
         populate(one.registry, "wanted")
         await one.fetch("wanted")
         assert one.knows("wanted")
+        assert not any("downloads" in target for target in one.registry.asked)
+        await asyncio.wait(one.crawling._counting)
+        with View.open(one.node.view_path) as view:
+            assert view.days("wanted")
         assert (await one.node.search.search("pkg:wanted")).total == 1
         with pytest.raises(NotFetchedError, match="does not know it"):
             await one.fetch("nobody")

@@ -7,7 +7,7 @@ the same budget.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from pkgstats.sources.addresses import Addresses
     from pkgstats.writer import Writer
 
+COUNTS: Final = frozenset({"days", "weeks"})
+
 WAITING_MAX: Final = 8
-"""Packages that wait to be looked at live; who wants another one is told to come back."""
+"""Packages that are looked at live, or wait for it; who wants another one is told to come back."""
 
 
 FETCH_S: Final = 60.0
@@ -98,6 +100,7 @@ class Crawling:
         self._view: View
         self._one = asyncio.Lock()
         self._wanted: dict[str, asyncio.Task[None]] = {}
+        self._counting: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         """Open what it remembers, and the way to the sources.
@@ -126,10 +129,11 @@ class Crawling:
         await self._stack.__aexit__(exc_type, exc_value, traceback)
 
     async def _end(self) -> None:
-        for task in self._wanted.values():
+        tasks = [*self._wanted.values(), *self._counting]
+        for task in tasks:
             task.cancel()
-        if self._wanted:
-            await asyncio.wait(self._wanted.values())
+        if tasks:
+            await asyncio.wait(tasks)
 
     # --- what is asked for
 
@@ -191,6 +195,8 @@ class Crawling:
     ) -> None:
         """Look at one package now; who asks for the same meanwhile waits for the same look.
 
+        Its downloads take longer and come a little later.
+
         Args:
             name: of the package.
             addresses: who is asked.
@@ -207,7 +213,7 @@ class Crawling:
             )
         task = self._wanted.get(name)
         if task is None:
-            if len(self._wanted) >= WAITING_MAX:
+            if len(self._wanted) + len(self._counting) >= WAITING_MAX:
                 raise NotFetchedError("others wait for packages of theirs; try again in a moment")
             task = self._wanted[name] = asyncio.create_task(self._fetch(name, addresses, index))
             task.add_done_callback(lambda done: self._done(name, done))
@@ -225,7 +231,7 @@ class Crawling:
             crawler = self._crawler(Sources.of(self._client, addresses))
             try:
                 async with asyncio.timeout(FETCH_S):
-                    outcome = await crawler.crawl(Work((name,), FULL))
+                    outcome = await crawler.crawl(Work((name,), FULL - COUNTS))
             except TimeoutError:
                 raise NotFetchedError("the registry takes too long; try again later") from None
             except SourceError as error:
@@ -234,6 +240,16 @@ class Crawling:
                 raise NotFetchedError("the registry does not know it")
             if name in outcome.failed:
                 raise NotFetchedError(outcome.failed[name])
+            await index()
+        counting = asyncio.create_task(self._count(crawler, name, index))
+        self._counting.add(counting)
+        counting.add_done_callback(self._counting.discard)
+
+    async def _count(
+        self, crawler: Crawler, name: str, index: Callable[[], Awaitable[None]]
+    ) -> None:
+        with suppress(SourceError):  # the next crawl asks again
+            await crawler.crawl(Work((name,), COUNTS))
             await index()
 
     def _crawler(self, sources: Sources) -> Crawler:
