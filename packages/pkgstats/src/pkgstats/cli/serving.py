@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,91 +18,26 @@ from pkgstats.cli.folder import group_of
 from pkgstats.cli.options import data_option, json_option, network_options, parsed_key, written
 from pkgstats.cli.output import cell, clean, console, number, remarks, show_json, table
 from pkgstats.cli.running import run
+from pkgstats.cli.serve_plan import all_of, crawl_options, pages_options, planned
 from pkgstats.collecting import begun
-from pkgstats.group import SEARCH_KINDS
 from pkgstats.node import Node
-from pkgstats.records.model import CORES
 from pkgstats.sample import begin
-from pkgstats.sources.addresses import find_addresses
 from pkgstats.view.reading import View
 from pkgstats.writer import TITLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from pkgstats.cli.serve_plan import Plan
     from pkgstats.crawler.follow import Event
     from pkgstats.group import Group
     from pkgstats.indexer import Progress as ReadingProgress
-    from pkgstats.node import Network
     from pkgstats.sources.addresses import Addresses
     from pkgstats.web.site import Settings
 
-    Verb = Callable[..., Any]
-
 LOOK_EVERY_S: Final = 0.5
 """How often the line that tells how it goes is drawn anew."""
-
-pages_options = (
-    click.option(
-        "--pages-host",
-        default="127.0.0.1",
-        show_default=True,
-        help="Address of the pages; any other than this machine's own needs --public.",
-    ),
-    click.option(
-        "--pages-port",
-        default=8642,
-        show_default=True,
-        type=click.IntRange(0, 65535),
-        help="Port of the pages; 0: any free one.",
-    ),
-    click.option("--public", is_flag=True, help="Let others read the pages too."),
-    click.option("--indexed", is_flag=True, help="Let search engines list the pages."),
-    click.option(
-        "--base", default="", metavar="ADDRESS", help="How others reach the pages: https://HOST."
-    ),
-)
-
-crawl_options = (
-    click.option("--follow", is_flag=True, help="Crawl for ever: what changes, and what is due."),
-    click.option("--fetch", is_flag=True, help="Look packages up that are not held, when asked."),
-    click.option("--registry", metavar="ADDRESS", help="For these. Else as npm is configured."),
-)
-
-
-def all_of(*options: Any) -> Callable[[Verb], Verb]:
-    """Several options, in their order."""
-
-    def add(verb: Verb) -> Verb:
-        for option in reversed(options):
-            verb = option(verb)
-        return verb
-
-    return add
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a `serve` does.
-
-    Attributes:
-        network: how to find peers; None: stay alone.
-        kinds: of the cores to share.
-        title: of the writer to open; None: none.
-        host, port: of the pages.
-        settings: of the pages.
-        follow, fetch: who is asked for ever, and about packages that are looked at; None: nobody.
-    """
-
-    network: Network | None
-    kinds: Collection[str]
-    title: str | None
-    host: str
-    port: int
-    settings: Settings
-    follow: Addresses | None = None
-    fetch: Addresses | None = None
 
 
 @click.command()
@@ -134,44 +68,6 @@ def serve(folder: Path, key: bytes | None, as_json: bool, **options: Any) -> Non
     plan = planned(**options)
     listening(plan.host, plan.port).close()  # what is wrong there is told before all the work
     run(serve_until_ended(folder, group_of(folder, key), plan, as_json))
-
-
-def planned(
-    *,
-    network: Network | None,
-    search_only: bool,
-    writes: bool,
-    title: str,
-    pages_host: str,
-    pages_port: int,
-    public: bool,
-    indexed: bool,
-    base: str,
-    follow: bool,
-    fetch: bool,
-    registry: str | None,
-) -> Plan:
-    """What the options mean together.
-
-    Raises:
-        AddressError: a registry is needed, and none is known.
-    """
-    from pkgstats.web.server import hosts_of  # noqa: PLC0415
-    from pkgstats.web.site import Settings  # noqa: PLC0415
-
-    if hosts_of(pages_host) is None and not public:
-        raise click.UsageError(f"on {pages_host} others can read the pages too: say --public")
-    addresses = find_addresses(registry) if follow or fetch else None
-    return Plan(
-        network,
-        SEARCH_KINDS if search_only else CORES,
-        title if writes else None,
-        pages_host,
-        pages_port,
-        Settings(public=public, indexed=indexed, base=base),
-        follow=addresses if follow else None,
-        fetch=addresses if fetch else None,
-    )
 
 
 async def serve_until_ended(folder: Path, group: Group, plan: Plan, as_json: bool) -> None:

@@ -1,0 +1,120 @@
+"""The options of ``pkgstats serve`` beyond the network's, and what they mean together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pkgstats.group import SEARCH_KINDS
+from pkgstats.records.model import CORES
+from pkgstats.sources.addresses import find_addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from pkgstats.node import Network
+    from pkgstats.sources.addresses import Addresses
+    from pkgstats.web.site import Settings
+
+    Verb = Callable[..., Any]
+
+pages_options = (
+    click.option(
+        "--pages-host",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address of the pages; any other than this machine's own needs --public.",
+    ),
+    click.option(
+        "--pages-port",
+        default=8642,
+        show_default=True,
+        type=click.IntRange(0, 65535),
+        help="Port of the pages; 0: any free one.",
+    ),
+    click.option("--public", is_flag=True, help="Let others read the pages too."),
+    click.option("--indexed", is_flag=True, help="Let search engines list the pages."),
+    click.option(
+        "--base", default="", metavar="ADDRESS", help="How others reach the pages: https://HOST."
+    ),
+)
+
+crawl_options = (
+    click.option("--follow", is_flag=True, help="Crawl for ever: what changes, and what is due."),
+    click.option("--fetch", is_flag=True, help="Look packages up that are not held, when asked."),
+    click.option("--registry", metavar="ADDRESS", help="For these. Else as npm is configured."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a `serve` does.
+
+    Attributes:
+        network: how to find peers; None: stay alone.
+        kinds: of the cores to share.
+        title: of the writer to open; None: none.
+        host, port: of the pages.
+        settings: of the pages.
+        follow, fetch: who is asked for ever, and about packages that are looked at; None: nobody.
+    """
+
+    network: Network | None
+    kinds: Collection[str]
+    title: str | None
+    host: str
+    port: int
+    settings: Settings
+    follow: Addresses | None = None
+    fetch: Addresses | None = None
+
+
+def all_of(*options: Any) -> Callable[[Verb], Verb]:
+    """Several options, in their order."""
+
+    def add(verb: Verb) -> Verb:
+        for option in reversed(options):
+            verb = option(verb)
+        return verb
+
+    return add
+
+
+def planned(
+    *,
+    network: Network | None,
+    search_only: bool,
+    writes: bool,
+    title: str,
+    pages_host: str,
+    pages_port: int,
+    public: bool,
+    indexed: bool,
+    base: str,
+    follow: bool,
+    fetch: bool,
+    registry: str | None,
+) -> Plan:
+    """What the options mean together.
+
+    Raises:
+        AddressError: a registry is needed, and none is known.
+    """
+    from pkgstats.web.server import hosts_of  # noqa: PLC0415 - a tenth of a second
+    from pkgstats.web.site import Settings  # noqa: PLC0415
+
+    if hosts_of(pages_host) is None and not public:
+        raise click.UsageError(f"on {pages_host} others can read the pages too: say --public")
+    addresses = find_addresses(registry) if follow or fetch else None
+    return Plan(
+        network,
+        SEARCH_KINDS if search_only else CORES,
+        title if writes else None,
+        pages_host,
+        pages_port,
+        Settings(public=public, indexed=indexed, base=base),
+        follow=addresses if follow else None,
+        fetch=addresses if fetch else None,
+    )
