@@ -137,9 +137,13 @@ def without(text: str, field: str) -> str:
 
 
 def filtered(field: str, value: str) -> str:
-    """The query for all packages that have this value: a keyword, a licence, a maintainer."""
-    safe = " ".join(value.replace('"', " ").lower().split())
-    return to_text(Query(filters=(Filter(field, (safe,)),)))
+    """The query for all packages that have this value: a keyword, a licence, a maintainer.
+
+    Of a value that a query cannot ask for, being nothing but signs, it is the signs as text.
+    """
+    safe = "".join(one if one.isprintable() and one != '"' else " " for one in value.lower())
+    safe = " ".join(safe.split())
+    return to_text(Query(filters=(Filter(field, (safe,)),))) if safe.strip("-+ ") else safe
 
 
 def _one_of(text: str, label: str, term: str) -> Choice:
