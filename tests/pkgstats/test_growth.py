@@ -50,6 +50,11 @@ def test_growth_leaves_out_days_on_which_nobody_was_counted(filled_view: Path) -
         assert found.keys() == {"p-0", "p-1"}
         assert (found["p-0"].ratio, found["p-1"].ratio) == (2.0, 1.0)
         assert found["p-0"].now.outages == 1
+        given = growth_of(view, ["p-0"], LAST_DAY + 1, outages_in(view, LAST_DAY))
+        assert given["p-0"] == found["p-0"]
+        blind = growth_of(view, ["p-0"], LAST_DAY + 1, ())
+        assert blind["p-0"].now.outages == 0
+        assert outages_in(view, LAST_DAY, back=10) == set()
 
 
 async def test_where_the_whole_registry_was_counted_that_tells_of_outages(tmp_path: Path) -> None:

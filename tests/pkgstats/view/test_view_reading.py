@@ -3,11 +3,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pkgstats.records.model import IndexRows, Known, Snapshot, Tombstone, VersionEvent
+from pkgstats.records.model import (
+    IndexRows,
+    Known,
+    Snapshot,
+    Tombstone,
+    VersionEvent,
+    WeekCounts,
+)
 from pkgstats.view.facts import ListingRow
 from pkgstats.view.reading import View
 
-from .world import DAY_MS, NOW, World, catch_up, key
+from .world import DAY_MS, NOW, TODAY, World, catch_up, key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +124,30 @@ def test_dependents_are_sorted_by_downloads(told: Callable[[], View], world: Wor
     assert names(view.dependents("dep")) == ["a", "@s/b", "@sx/a"]
     assert names(view.dependents("dep", 2)) == ["a", "@s/b"]
     assert view.dependents("a") == []
+    assert (view.dependents_counted("dep"), view.dependents_counted("a")) == (3, 0)
+
+
+def test_dependents_are_counted_once_and_by_the_manifest_that_counts(
+    told: Callable[[], View], world: World
+) -> None:
+    world.say("a", replace(SNAPSHOT, dependencies={"dep": "1"}))
+    world.say("b", replace(SNAPSHOT, dependencies={"dep": "1"}))
+    assert told().dependents_counted("dep") == 1
+    world.say("b", replace(SNAPSHOT, observed_at=NOW + 2, dependencies={"new": "1"}))
+    view = told()
+    assert (view.dependents_counted("dep"), view.dependents_counted("new")) == (0, 1)
+
+
+def test_weeks_of_versions_are_those_that_count(told: Callable[[], View], world: World) -> None:
+    week = WeekCounts(observed_at=NOW, name="a", last_day=TODAY - 1, versions={"1": 4, "2": 9})
+    world.say("a", week)
+    world.say("b", replace(week, versions={"1": 7, "2": 0}))
+    world.say("b", replace(week, last_day=TODAY - 8, versions={"1": 5}))
+    view = told()
+    found = view.week_counts("a")
+    assert found == [("1", TODAY - 8, 5), ("1", TODAY - 1, 7), ("2", TODAY - 1, 9)]
+    assert found == [(one.version, one.last_day, one.count) for one in view.weeks("a")]
+    assert view.week_counts("a", TODAY - 7) == found[1:]
 
 
 def test_versions_come_in_the_order_they_were_published(

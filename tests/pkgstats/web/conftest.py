@@ -6,6 +6,7 @@ import pytest
 
 from .browsing import browsing
 from .facts import make_rich
+from .world import make_world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,6 +20,14 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the facts of `facts`; nobody may change it."""
     folder = tmp_path_factory.mktemp("rich")
     make_rich(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the facts of `world`; nobody may change it."""
+    folder = tmp_path_factory.mktemp("world")
+    make_world(folder)
     return folder
 
 

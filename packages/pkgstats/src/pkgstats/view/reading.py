@@ -112,6 +112,10 @@ _WEEKS: Final = """select t.version, t.last_day, t.count, t.observed_at, w.key
     from packages p join weeks t on t.package = p.id join writers w on w.id = t.writer
     where p.name = ? order by t.last_day, t.version"""
 
+_WEEK_COUNTS: Final = """select t.version, t.last_day, t.count from weeks_won t
+    where t.package = (select id from packages where name = ?) and t.last_day >= ?
+    order by t.last_day, t.version"""
+
 _README: Final = """select r.part, r.parts, c.key, r.place
     from readmes r join cores c on c.id = r.core where r.digest = ? order by c.key, r.part"""
 
@@ -251,6 +255,14 @@ class View(ReadConnection):
             _week(version, last_day, [merge.Counted(*row[2:]) for row in group])
             for (version, last_day), group in groupby(rows, key=itemgetter(0, 1))
         ]
+
+    def week_counts(self, name: str, start: int = 0) -> list[tuple[str, int, int]]:
+        """Version, last day and downloads of each week from that day on, oldest first.
+
+        As `weeks`, without who says so: a popular package has a thousand of these a week.
+        """
+        with self.state() as database:
+            return database.execute(_WEEK_COUNTS, (name, start)).fetchall()
 
     def days(self, name: str, start: int = 0, stop: int = DAYS_END) -> list[DayFacts]:
         """Downloads of a package in those days of ``[start, stop)`` that were told.

@@ -11,6 +11,7 @@ from pkgstats.records.names import is_package_name
 from pkgstats.syndication import Feed, Item, urn
 from pkgstats.web import addresses, bounds
 from pkgstats.web.pages.errors import trouble, unknown_package
+from pkgstats.web.pages.figures import DAY_MS
 from pkgstats.web.render import date
 from pkgstats.web.site import Page, Table
 
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from pkgstats.charts.model import Chart
-    from pkgstats.view.facts import VersionFacts, WeekFacts
+    from pkgstats.charts.model import Chart, Series
+    from pkgstats.view.facts import VersionFacts
     from pkgstats.view.reading import View
     from pkgstats.web.site import Site
+
+    Week = tuple[str, int, int]
+    """Version, last day, downloads."""
 
 SIZE: Final = 100
 """Versions on a page."""
@@ -32,6 +36,9 @@ PAGE_MAX: Final = 1000
 
 FEED_ITEMS: Final = 50
 """Versions in the feed."""
+
+DAYS_BACK: Final = 156 * 7
+"""Days of which downloads by version are drawn: three years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class VersionsPage:
         total: how many were told; page, pages: which of them these are.
         versions: newest first.
         week: the last day of the week that ``downloads`` are of; None: no week was told.
-        weeks: downloads by version and week, all that were told, oldest first.
+        majors: of each major version, the newest first, downloads by the last day of each week.
     """
 
     name: str
@@ -72,7 +79,7 @@ class VersionsPage:
     pages: int
     versions: tuple[Version, ...]
     week: int | None
-    weeks: tuple[WeekFacts, ...]
+    majors: dict[str, dict[int, int | None]]
 
 
 async def versions(site: Site, request: Request) -> Page:
@@ -81,10 +88,12 @@ async def versions(site: Site, request: Request) -> Page:
     number = bounds.whole_number(request.query_params, "page", 1, PAGE_MAX)
     found = None
     if is_package_name(name):
-        found = await site.ask(lambda view: gather(view, name))
+        start = site.clock() // DAY_MS - DAYS_BACK
+        found = await site.ask(lambda view: gather(view, name, start))
     if found is None:
         return await unknown_package(site, name)
     told, weeks, latest, seen = found
+    majors = by_major(weeks)
     rows = rows_of(told, weeks)
     pages = max(1, -(-len(rows) // SIZE))
     if number > pages:
@@ -97,8 +106,8 @@ async def versions(site: Site, request: Request) -> Page:
         page=number,
         pages=pages,
         versions=rows[(number - 1) * SIZE : number * SIZE],
-        week=weeks[-1].last_day if weeks else None,
-        weeks=weeks,
+        week=weeks[-1][1] if weeks else None,
+        majors={one.name: dict(one.points) for one in majors},
     )
     return Page(
         template="versions.html",
@@ -108,19 +117,25 @@ async def versions(site: Site, request: Request) -> Page:
         path=path if number == 1 else f"{path}?page={number}",
         feed=feed_of(name, told[:FEED_ITEMS], seen),
         table=_table(rows),
-        extra={"chart": adoption(name, weeks), "bare": path},
+        extra={"chart": adoption(name, majors) if number == 1 else None, "bare": path},
     )
 
 
 def gather(
-    view: View, name: str
-) -> tuple[list[VersionFacts], tuple[WeekFacts, ...], str, int] | None:
-    """Versions (newest first), weeks, and the package's version and when it was seen."""
+    view: View, name: str, start: int
+) -> tuple[list[VersionFacts], list[Week], str, int] | None:
+    """Versions (newest first), weeks, and the package's version and when it was seen.
+
+    Args:
+        view: where they are.
+        name: of the package; None is the answer if nobody has told of it.
+        start: the first day of which downloads are read.
+    """
     facts = view.package(name)
     if facts is None:
         return None
     told = newest_first(view.versions(name))
-    return told, tuple(view.weeks(name)), facts.version, facts.observed_at
+    return told, view.week_counts(name, start), facts.version, facts.observed_at
 
 
 def newest_first(told: Iterable[VersionFacts]) -> list[VersionFacts]:
@@ -128,10 +143,10 @@ def newest_first(told: Iterable[VersionFacts]) -> list[VersionFacts]:
     return sorted(told, key=lambda one: (one.published, one.version), reverse=True)
 
 
-def rows_of(told: Sequence[VersionFacts], weeks: Sequence[WeekFacts]) -> tuple[Version, ...]:
+def rows_of(told: Sequence[VersionFacts], weeks: Sequence[Week]) -> tuple[Version, ...]:
     """Versions (newest first) with their downloads in the last week that was told."""
-    last = weeks[-1].last_day if weeks else None
-    counts = {one.version: one.count for one in weeks if one.last_day == last}
+    last = weeks[-1][1] if weeks else None
+    counts = {version: count for version, day, count in weeks if day == last}
     return tuple(
         Version(
             version=one.version,
@@ -146,15 +161,11 @@ def rows_of(told: Sequence[VersionFacts], weeks: Sequence[WeekFacts]) -> tuple[V
     )
 
 
-def adoption(name: str, weeks: Sequence[WeekFacts]) -> Chart | None:
+def adoption(name: str, majors: Sequence[Series]) -> Chart | None:
     """Downloads by week, stacked by major version; None where none were told."""
-    if not weeks:
+    if not majors:
         return None
-    return stacked_chart(
-        by_major((one.version, one.last_day, one.count) for one in weeks),
-        chart_id="adoption",
-        title=f"Downloads of {name} by major version",
-    )
+    return stacked_chart(majors, chart_id="adoption", title=f"Downloads of {name} by major version")
 
 
 def feed_of(name: str, told: Sequence[VersionFacts], seen: int) -> Feed:
