@@ -115,6 +115,13 @@ async def test_the_crawler_is_opened_when_it_is_needed_and_closed_with_the_node(
         crawling.memory.told("react")
 
 
+async def test_who_has_no_feeds_for_it_does_not_crawl(tmp_path: Path) -> None:
+    group = Group.create(tmp_path)
+    async with node(tmp_path, group, kinds=SEARCH_KINDS, alone=True) as one:
+        with pytest.raises(GroupError, match="without --search-only"):
+            await one.crawling()
+
+
 async def test_who_is_set_aside_is_let_in_no_more_until_it_is_forgiven(tmp_path: Path) -> None:
     (tmp_path / "owner").mkdir()
     group = Group.create(tmp_path / "owner")

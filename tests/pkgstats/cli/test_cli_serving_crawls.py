@@ -157,6 +157,14 @@ def test_without_a_registry_it_says_what_to_set(
     assert "give --registry ADDRESS" in found.stderr
 
 
+def test_who_only_searches_crawls_nothing(filled: Path) -> None:
+    for word in ("--fetch", "--follow"):
+        words = ["serve", "--data", str(filled), "--offline", "--search-only", word]
+        found = CliRunner().invoke(main, words)
+        assert found.exit_code == 2
+        assert "without --search-only" in found.stderr
+
+
 def test_others_read_the_pages_only_if_that_is_said(filled: Path) -> None:
     words = ["serve", "--data", str(filled), "--offline", "--pages-host", "0.0.0.0"]  # noqa: S104
     found = CliRunner().invoke(main, words)

@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from pkgstats.indexer import Progress
     from pkgstats.search.engine import Search
 
+TOO_FEW: Final = (
+    "this node fetches and shares only what search needs, so it can tell nothing new; run"
+    " `pkgstats serve` without --search-only"
+)
+
 QUIET_S: Final = 0.2
 """The search index is brought up to date when the view has not changed for so long, …"""
 
@@ -240,8 +245,11 @@ class Node:
         """The crawler, which is opened when it is first needed, and closed with the node.
 
         Raises:
+            GroupError: the node lacks kinds of cores, and so feeds for what is found.
             sqlite3.OperationalError: there is no room for what it remembers, say.
         """
+        if len(self.multis) < len(CORES):
+            raise GroupError(TOO_FEW)
         async with self._opening:
             if self._crawler is None:
                 writer = await self.own_writer()

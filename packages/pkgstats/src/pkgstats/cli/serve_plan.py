@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pkgstats.group import SEARCH_KINDS
+from pkgstats.node import TOO_FEW
 from pkgstats.records.model import CORES
 from pkgstats.sources.addresses import find_addresses
 
@@ -39,6 +41,19 @@ pages_options = (
     click.option(
         "--base", default="", metavar="ADDRESS", help="How others reach the pages: https://HOST."
     ),
+    click.option(
+        "--trust-proxy",
+        is_flag=True,
+        help="All readers come through a proxy of yours: believe whose requests it says they are.",
+    ),
+    click.option(
+        "--access-log",
+        default="",
+        metavar="FILE",
+        help="Write a line for each request, without what was searched for; -: into pages.log.",
+    ),
+    click.option("--log-queries", is_flag=True, help="Write what was searched for, too."),
+    click.option("--open-metrics", is_flag=True, help="Let others read /metrics, too."),
 )
 
 crawl_options = (
@@ -93,6 +108,10 @@ def planned(
     public: bool,
     indexed: bool,
     base: str,
+    trust_proxy: bool,
+    access_log: str,
+    log_queries: bool,
+    open_metrics: bool,
     follow: bool,
     fetch: bool,
     registry: str | None,
@@ -102,11 +121,15 @@ def planned(
     Raises:
         AddressError: a registry is needed, and none is known.
     """
-    from pkgstats.web.server import hosts_of  # noqa: PLC0415 - a tenth of a second
+    from pkgstats.web.server import refuse_public  # noqa: PLC0415 - a tenth of a second
     from pkgstats.web.site import Settings  # noqa: PLC0415
 
-    if hosts_of(pages_host) is None and not public:
-        raise click.UsageError(f"on {pages_host} others can read the pages too: say --public")
+    try:
+        refuse_public(pages_host, public=public)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if search_only and (follow or fetch):
+        raise click.UsageError(TOO_FEW)
     addresses = find_addresses(registry) if follow or fetch else None
     return Plan(
         network,
@@ -114,7 +137,15 @@ def planned(
         title if writes else None,
         pages_host,
         pages_port,
-        Settings(public=public, indexed=indexed, base=base),
+        Settings(
+            public=public,
+            indexed=indexed,
+            base=base.rstrip("/"),
+            trust_proxy=trust_proxy,
+            access_log=access_log if access_log in ("", "-") else str(Path(access_log).absolute()),
+            log_queries=log_queries,
+            open_metrics=open_metrics,
+        ),
         follow=addresses if follow else None,
         fetch=addresses if fetch else None,
     )
