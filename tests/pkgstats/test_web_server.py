@@ -10,8 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from pkgstats.web.guard import LOOPBACK_NAMES
-from pkgstats.web.server import address_of, hosts_of, listening, serving
+from pkgstats.web.server import address_of, listening, refuse_public, serving
 
 
 async def answer(_: object) -> PlainTextResponse:
@@ -62,6 +61,13 @@ def test_addresses_of_ipv6_are_written_in_brackets() -> None:
         assert address_of(listener).startswith("http://[::1]:")
 
 
-def test_who_listens_for_others_is_asked_by_any_name() -> None:
-    assert hosts_of("127.0.0.1") == hosts_of("::1") == LOOPBACK_NAMES
-    assert hosts_of("192.0.2.7") is None
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1", "localhost"])
+def test_this_machine_may_always_read(host: str) -> None:
+    refuse_public(host, public=False)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "", "localhost.example"])  # noqa: S104
+def test_others_may_read_only_if_that_was_asked_for(host: str) -> None:
+    refuse_public(host, public=True)
+    with pytest.raises(ValueError, match="say --public"):
+        refuse_public(host, public=False)

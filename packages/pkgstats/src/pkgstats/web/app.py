@@ -3,8 +3,8 @@
 It reads the view and the search index, never the feeds, and asks nobody else but the node's door.
 A request passes through these layers, those that cost least first:
 
-    Watching    tells the log and the metrics how it went
     Forwarded   says whose request it is     (public sites only)
+    Watching    tells the log and the metrics how it went
     Guard       refuses what is not asked honestly, adds headers
     Limited     takes the price of any answer (public sites only)
     PageCache   answers what is remembered
@@ -66,7 +66,7 @@ def application(
     inner = Starlette(routes=routes_of(site), exception_handlers={404: nothing_there})
     limits = Limits() if site.settings.public else None
     app: ASGIApp = Turns(inner)
-    if limits:
+    if limits is not None:
         app = Limited(app, limits=limits, price=making_price)
     freshness = Freshness(site)
     app = cache = PageCache(
@@ -76,12 +76,11 @@ def application(
         apart=APART,
         own_base=bool(site.settings.base),
     )
-    if limits:
+    if limits is not None:
         app = Limited(app, limits=limits, price=answer_price)
     https = site.settings.base.startswith("https:")
     app = Guard(app, hosts, methods=READING, https=https)
-    if limits:
-        app = Forwarded(app, trusted=site.settings.trust_proxy)
     metrics = Metrics(path for path, _ in (*PAGES, *OTHERS))
     inner.state.metrics, inner.state.cache, inner.state.freshness = metrics, cache, freshness
-    return Watching(app, [metrics] if log is None else [metrics, log])
+    app = Watching(app, [metrics] if log is None else [metrics, log])
+    return Forwarded(app, trusted=site.settings.trust_proxy) if site.settings.public else app

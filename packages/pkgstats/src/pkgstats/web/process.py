@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 from pkgstats.child import asked_to_end, child_process, say
 from pkgstats.folder import VIEW_FILE, search_in
 from pkgstats.past import Pasts
+from pkgstats.web import accesslog
 from pkgstats.web.app import application
 from pkgstats.web.door import Door, NodeDoor
-from pkgstats.web.server import hosts_of, listening, serving
+from pkgstats.web.guard import names_of
+from pkgstats.web.server import listening, serving
 from pkgstats.web.site import Settings, Site
 
 if TYPE_CHECKING:
@@ -90,10 +92,10 @@ def run_pages(folder: Path, host: str, port: int, settings: Settings) -> None:
         say({"errno": error.errno, "error": error.strerror or str(error)})
         return
     with listener, suppress(BrokenPipeError):  # the parent is gone, nothing is left to do
-        asyncio.run(_serve(folder, host, listener, settings))
+        asyncio.run(_serve(folder, listener, settings))
 
 
-async def _serve(folder: Path, host: str, listener: socket.socket, settings: Settings) -> None:
+async def _serve(folder: Path, listener: socket.socket, settings: Settings) -> None:
     ended = asked_to_end()
     async with AsyncExitStack() as stack:
         search = await stack.enter_async_context(search_in(folder, remember=False))
@@ -102,7 +104,9 @@ async def _serve(folder: Path, host: str, listener: socket.socket, settings: Set
         days = Pasts(folder, asking.past) if asking else None
         view = folder / VIEW_FILE
         site = Site(view, search, days=days, door=asking, settings=settings)
-        app = application(await stack.enter_async_context(site), hosts=hosts_of(host))
+        await stack.enter_async_context(site)
+        log = stack.enter_context(accesslog.opened(settings))
+        app = application(site, hosts=names_of(settings.base, public=settings.public), log=log)
         address = await stack.enter_async_context(serving(app, listener))
         say({"address": address})
         await ended.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import asynccontextmanager, contextmanager
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -70,9 +71,31 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def hosts_of(host: str) -> frozenset[str] | None:
-    """The names by which a server that listens there may be asked; None: any."""
-    return LOOPBACK_NAMES if host in LOOPBACK_NAMES else None
+def refuse_public(host: str, *, public: bool) -> None:
+    """Make sure that others read the pages only if that was asked for.
+
+    Args:
+        host: where to listen.
+        public: it was.
+
+    Raises:
+        ValueError: others would reach it; the text says what ``--public`` does.
+    """
+    if not public and not _is_loopback(host):
+        raise ValueError(
+            f"others than this machine would reach {host}: say --public if they are to. Then pages "
+            "may be asked for by any name (or only by that of --base), clients from elsewhere are "
+            "limited in how much they ask, and search engines stay shut out unless --indexed"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name may lead anywhere
 
 
 @asynccontextmanager

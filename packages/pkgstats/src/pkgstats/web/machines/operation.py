@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LATER: Final = {"cache-control": "no-store", "retry-after": "2"}
 NOW: Final = {"cache-control": "no-store"}
 
+META: Final = "meta"
+"""The kind of feed that the group's own lists are in, too."""
+
 
 async def health(_: Site, request: Request) -> Response:
     """Whether there is anything to answer from: 200, or 503 as long as there is not.
@@ -53,7 +56,7 @@ async def metrics(site: Site, request: Request) -> Page | Response:
             Gauge("pkgstats_view_generation", "Changes of the view.", state.generation),
             Gauge("pkgstats_index_generation", "Of them, in the index.", state.indexed),
             Gauge("pkgstats_packages", "Packages, ranked.", await site.search.last_rank()),
-            Gauge("pkgstats_writers", "Writers that are accepted.", writers),
+            Gauge("pkgstats_writers", "Accepted writers with facts.", writers),
             Gauge("pkgstats_feed_age_seconds", "Since a writer's last sign of life.", age),
         ]
     text = request.app.state.metrics.text(gauges)
@@ -61,8 +64,8 @@ async def metrics(site: Site, request: Request) -> Page | Response:
 
 
 def _of_feeds(view: View) -> tuple[int, int]:
-    """The time (ms) of the latest sign of life, and how many writers count."""
-    writers = [one for one in view.writers() if one.role]
+    """The time (ms) of the latest sign of life, and how many writers tell of packages."""
+    writers = [one for one in view.writers() if one.role and one.cores.keys() - {META}]
     beats = [one.heartbeat.observed_at for one in writers if one.heartbeat is not None]
     cards = [one.card.observed_at for one in writers if one.card is not None]
     return max(beats + cards, default=0), len(writers)
