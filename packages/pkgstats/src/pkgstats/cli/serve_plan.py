@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pkgstats.group import SEARCH_KINDS
+from pkgstats.node import TOO_FEW
 from pkgstats.records.model import CORES
 from pkgstats.sources.addresses import find_addresses
 
@@ -127,6 +128,8 @@ def planned(
         refuse_public(pages_host, public=public)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if search_only and (follow or fetch):
+        raise click.UsageError(TOO_FEW)
     addresses = find_addresses(registry) if follow or fetch else None
     return Plan(
         network,
