@@ -74,7 +74,7 @@ async def test_pages_load_nothing_from_elsewhere_and_have_nothing_inline(
 async def test_pages_have_what_a_screen_reader_needs(http: httpx.AsyncClient, route: str) -> None:
     page = parsed(await http.get(route))
     assert page.one("html")["lang"] == "en"
-    assert page.one("title").text.endswith("Pkg Stats")
+    assert page.one("head").one("title").text.endswith("Pkg Stats")
     assert page.one("form.ask").one("label")["for"] == page.one("#q")["id"]
     assert [one["role"] for one in page.all("form.ask")] == ["search"]
     assert page.one("a.skip")["href"] == "#" + page.one("main")["id"]
