@@ -59,6 +59,7 @@ PURE_MODULES = tuple(
     sources.limiter sources.answers sources.manifest sources.facts sources.count_facts
     sources.tarball sources.npmrc crawler.plan crawler.budget crawler.telling view.facts
     posting.wording posting.choosing posting.pace posting.poster
+    web.limits web.metrics web.machines.drawing
     markup.links markup.elements markup.rendered markup.sanitise markup.colours markup.outline
     markup.dressing markup.render charts
     """.split()  # noqa: SIM905
