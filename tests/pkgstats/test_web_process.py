@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -17,11 +19,12 @@ from pkgstats.child import ChildError
 from pkgstats.cli.serving import serving_pages
 from pkgstats.group import Group
 from pkgstats.listing import Row
+from pkgstats.records.model import ReadmePart, Snapshot
 from pkgstats.web.door import Door
-from pkgstats.web.process import LOG, NICE, pages_process
+from pkgstats.web.process import LOG, NICE, RENDERED, pages_process
 from pkgstats.web.server import listening
 
-from .nodes import fill, node
+from .nodes import AT, fill, node
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -63,6 +66,23 @@ async def test_they_answer_and_follow_the_node(filled: Path) -> None:
             await _asks_of_days(http)
     assert Door.of(filled) is None
     assert "Traceback" not in (filled / LOG).read_text()
+
+
+async def test_readmes_come_from_the_node_and_are_rendered_once(filled: Path) -> None:
+    text = b"# Read me\n\n**well** <script>alert(1)</script>"
+    digest = hashlib.blake2b(text, digest_size=32).digest()
+    told = Snapshot(observed_at=AT + 1, name="written", version="1.0.0", readme_hash=digest)
+    async with served(filled) as (one, address), httpx.AsyncClient(base_url=address) as http:
+        writer = await one.write("the writer")
+        await writer.append([ReadmePart(observed_at=AT, digest=digest, text=text)])
+        await writer.append([replace(told, readme_block=writer.feeds["readme"].length - 1)])
+        await one.index()
+        await until_found(http, {"q": "pkg:written"})
+        pages = [(await http.get("/package/written", timeout=30)).text for _ in range(2)]
+    assert "<strong>well</strong>" in pages[0]
+    assert "<script>alert" not in pages[0]
+    assert pages[0] == pages[1]
+    assert len(list((filled / RENDERED).iterdir())) == 1
 
 
 async def until_found(http: httpx.AsyncClient, asked: dict[str, str]) -> None:

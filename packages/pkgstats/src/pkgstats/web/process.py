@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pkgstats.child import asked_to_end, child_process, say
 from pkgstats.folder import VIEW_FILE, search_in
+from pkgstats.markup.cache import Cache
+from pkgstats.markup.renderer import Renderer
 from pkgstats.past import Pasts
 from pkgstats.web import accesslog
 from pkgstats.web.app import application
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG: Final = "pages.log"
+
+RENDERED: Final = "rendered"
+"""The folder of rendered readmes; it may be deleted."""
 
 NICE: Final = 5
 """On a busy machine replication comes first: a page that comes a little later harms nobody, a peer
@@ -103,7 +108,9 @@ async def _serve(folder: Path, listener: socket.socket, settings: Settings) -> N
         asking = await stack.enter_async_context(NodeDoor(door)) if door else None
         days = Pasts(folder, asking.past) if asking else None
         view = folder / VIEW_FILE
-        site = Site(view, search, days=days, door=asking, settings=settings)
+        renderer = Renderer(Cache(folder / RENDERED))
+        stack.push_async_callback(renderer.close)
+        site = Site(view, search, days=days, door=asking, settings=settings, renderer=renderer)
         await stack.enter_async_context(site)
         log = stack.enter_context(accesslog.opened(settings))
         app = application(site, hosts=names_of(settings.base, public=settings.public), log=log)
