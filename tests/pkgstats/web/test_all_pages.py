@@ -30,6 +30,12 @@ PAGES = [
     "/package/@types/left-pad",
     "/package/evil",
     "/package/nobody-knows",
+    "/package/react/versions",
+    "/user/ada",
+    "/scope/ada",
+    "/compare",
+    "/compare?p=react&p=vue&p=nobody-knows",
+    "/network",
     "/nothing/here",
 ]
 
