@@ -102,6 +102,8 @@ def test_lag_is_what_exists_and_was_not_read() -> None:
     readme = replace(WRITER, cores={"readme": CORE})
     (sparse,) = page_of(COUNTS, [readme], REPORT, hide=False).writers
     assert sparse.behind == 0
+    (unknown,) = page_of(COUNTS, [WRITER], {**REPORT, "lengths": {}}, hide=False).writers
+    assert unknown.behind is None
 
 
 def test_writers_that_do_not_count_come_last() -> None:

@@ -90,7 +90,7 @@ def mesh(
     middle = (height + FONT) // 2
     parts = [text(EDGE, FONT, "Writers"), text(WIDTH - EDGE, FONT, "Peers", anchor="end")]
     for nodes, x, towards in ((left, EDGE, 1), (right, WIDTH - EDGE - SIDE, -1)):
-        first = middle - len(nodes) * ROW // 2
+        first = middle - (len(nodes) * ROW - (ROW - BOX)) // 2
         for index, node in enumerate(nodes):
             y = first + index * ROW
             edge = x + SIDE if towards > 0 else x

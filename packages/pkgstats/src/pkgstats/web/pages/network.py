@@ -63,7 +63,7 @@ class Writer:
         checked, wrong: of its records that were looked at again here.
         cores: its feeds.
         records, refused: of all of them.
-        behind: blocks that exist and were not read yet; None without a node to ask.
+        behind: blocks that exist and were not read yet; None where no node can be asked.
     """
 
     key: bytes
@@ -245,7 +245,7 @@ def _writer(facts: WriterFacts, lengths: Mapping[str, int] | None) -> Writer:
         cores=cores,
         records=sum(one.records for one in cores),
         refused=sum(one.refused for one in cores),
-        behind=sum(max(0, one) for one in missing) if lengths is not None else None,
+        behind=sum(max(0, one) for one in missing) if missing else None,
     )
 
 
