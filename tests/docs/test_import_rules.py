@@ -61,7 +61,7 @@ PURE_MODULES = tuple(
     posting.wording posting.choosing posting.pace posting.poster
     web.limits web.metrics web.machines.drawing
     markup.links markup.elements markup.rendered markup.sanitise markup.colours markup.outline
-    markup.dressing markup.render charts
+    markup.dressing markup.render charts web.addresses web.refining web.pages.found
     """.split()  # noqa: SIM905
 )
 """Of the application: bytes, the time and chance are arguments."""

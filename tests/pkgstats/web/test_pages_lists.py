@@ -125,3 +125,13 @@ async def test_who_stays_in_a_list_is_no_news(rich: Path) -> None:
     tomorrow = NOW + 86_400_000
     assert await ids("popular", NOW) == await ids("popular", tomorrow)
     assert not await ids("random", NOW) & await ids("random", tomorrow)
+
+
+async def test_an_empty_list_says_what_it_takes(filled_once: Path) -> None:
+    async with browsing(filled_once) as http:
+        page = parsed(await http.get("/rising"))
+        assert page.all("ol") == []
+        assert page.texts("code") == ["pkgstats crawl --top 1000"]
+        assert "Nobody has told of such packages" in parsed(await http.get("/newest")).text
+        home = parsed(await http.get("/")).one(".shelves")
+        assert "None is known to rise." in home.text
