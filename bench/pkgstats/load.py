@@ -63,7 +63,10 @@ def line_of(process: subprocess.Popen[str]) -> dict[str, Any]:
     """What a process says next."""
     stream: IO[str] | None = process.stdout
     assert stream is not None
-    told: dict[str, Any] = json.loads(stream.readline())
+    text = stream.readline()
+    if text == "{\n":  # what is for people, too, has several lines
+        text += "".join(iter(stream.readline, "}\n")) + "}"
+    told: dict[str, Any] = json.loads(text)
     return told
 
 

@@ -57,8 +57,11 @@ def running(*command: str) -> Iterator[str]:
     )
     assert process.stdout is not None
     line = process.stdout.readline()
+    if line == "{\n":
+        line += "".join(iter(process.stdout.readline, "}\n"))
+        line = json.loads(f"{line}}}")["pages"]
     try:
-        yield json.loads(line)["pages"] if line.startswith("{") else line.strip()
+        yield line.strip()
     finally:
         process.terminate()
         process.communicate(timeout=30)

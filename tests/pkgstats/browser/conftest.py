@@ -86,8 +86,8 @@ class serving:  # noqa: N801 - a context manager
             env=self._environment,
         )
         assert self._process.stdout is not None
-        told = json.loads(self._process.stdout.readline())
-        return str(told["pages"])
+        told = "".join(iter(self._process.stdout.readline, "}\n"))
+        return str(json.loads(f"{told}}}")["pages"])
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
