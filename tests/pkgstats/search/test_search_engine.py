@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pkgstats.search import engine as engine_module
+from pkgstats.search import index
 from pkgstats.search.engine import NoIndexError, Search, SearchTimeoutError
 from pkgstats.search.query import Query, QueryError
 
@@ -110,6 +112,37 @@ async def test_searches_go_on_while_the_index_is_made_anew(
     assert {hit.name for hit in found.hits} == new - old
 
 
+async def test_a_file_that_is_removed_while_it_is_opened_is_let_go(
+    search: Search, facts: MadeUpFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await search.refresh()
+    opened: list[Path] = []
+
+    def connect(path: Path) -> sqlite3.Connection:
+        opened.append(path)
+        if len(opened) == 1:
+            search._files.rebuild(facts)
+            raise sqlite3.OperationalError("disk I/O error")
+        return index.connect(path)
+
+    monkeypatch.setattr(engine_module, "connect", connect)
+    assert await names(search, "pkg:react") == ["react"]
+    assert [path.name for path in opened] == ["search-1.db", "search-2.db"]
+
+
+async def test_a_file_that_cannot_be_read_is_an_error(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await search.refresh()
+
+    def connect(_: Path) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(engine_module, "connect", connect)
+    with pytest.raises(sqlite3.OperationalError):
+        await search.search("react")
+
+
 async def test_a_slow_search_is_stopped(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     await search.refresh()
     monkeypatch.setattr(engine_module, "STEPS_BETWEEN_LOOKS", 1)
@@ -153,3 +186,33 @@ async def test_closing_waits_and_can_be_repeated(search: Search) -> None:
     await search.close()
     with pytest.raises(RuntimeError):
         await search.search("lodash")
+
+
+async def test_packages_are_listed_by_rank(search: Search, facts: MadeUpFacts) -> None:
+    with pytest.raises(NoIndexError):
+        await search.last_rank()
+    await search.refresh()
+    last = await search.last_rank()
+    assert last == len(facts.rows)
+    first, rest = await search.ranked(0, 3), await search.ranked(3, last)
+    assert [one.rank for one in first] == [1, 2, 3]
+    by_downloads = sorted(facts.listing_rows(), key=lambda row: -row.downloads)
+    assert first[0].name == by_downloads[0].name
+    assert len({one.name for one in first + rest}) == last
+    assert await search.ranked(last, 10) == []
+
+
+async def test_each_change_of_the_index_is_another_state(
+    search: Search, facts: MadeUpFacts
+) -> None:
+    with pytest.raises(NoIndexError):
+        search.state()
+    await search.refresh()
+    first = search.state()
+    assert first == (1, facts.generation)
+    facts.say(row_of("fresh 1.0.0 10 New"))
+    assert search.state() == first  # not yet in the index
+    await search.refresh()
+    assert search.state() == (1, facts.generation)
+    await search.rebuild()
+    assert search.state() == (2, facts.generation)

@@ -250,7 +250,12 @@ class Search:
         if reader is None or reader.number != number:
             if not number:
                 raise NoIndexError("there is no search index yet")
-            database = connect(self._files.path(number))
+            try:
+                database = connect(self._files.path(number))
+            except sqlite3.Error:
+                if self._files.number == number:
+                    raise
+                return self._reader()  # it was removed just then: there is a newer one
             new = _Reader(number, database, Searcher(database, self._growth))
             self._opened.append(new.searcher)
             if reader is not None:
