@@ -6,6 +6,7 @@ else stands as it was typed.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pkgstats.search.parse import Place, places
@@ -59,6 +60,10 @@ SORTS: Final = (
     ("name", "sort:name"),
 )
 """Orders; without one the best come first."""
+
+
+KEPT: Final = 64
+"""Queries whose parts are remembered: those of one page are read some fifty times."""
 
 
 class Choice(NamedTuple):
@@ -115,25 +120,25 @@ def sorts(text: str) -> tuple[Choice, ...]:
 
 def has(text: str, term: str) -> bool:
     """Whether a query has this term, in whichever way it was written."""
-    return _term(places(term)[0]) in map(_term, places(text))
+    return _term(_places(term)[0]) in map(_term, _places(text))
 
 
 def toggled(text: str, term: str) -> str:
     """The query with the term, and without its opposite; without the term if it has it."""
-    meant = _term(places(term)[0])
-    alike = [one for one in places(text) if _term(one)[:2] == meant[:2]]
+    meant = _term(_places(term)[0])
+    alike = [one for one in _places(text) if _term(one)[:2] == meant[:2]]
     cut = _cut(text, alike)
     return cut if has(text, term) else _with(cut, term)
 
 
 def chosen(text: str, term: str) -> str:
     """The query with the term in place of all that it has of the same field."""
-    return _with(without(text, places(term)[0].field), term)
+    return _with(without(text, _places(term)[0].field), term)
 
 
 def without(text: str, field: str) -> str:
     """The query without all that it has of a field."""
-    return _cut(text, [one for one in places(text) if one.field == field])
+    return _cut(text, [one for one in _places(text) if one.field == field])
 
 
 def filtered(field: str, value: str) -> str:
@@ -144,6 +149,11 @@ def filtered(field: str, value: str) -> str:
     safe = "".join(one if one.isprintable() and one != '"' else " " for one in value.lower())
     safe = " ".join(safe.split())
     return to_text(Query(filters=(Filter(field, (safe,)),))) if safe.strip("-+ ") else safe
+
+
+@lru_cache(KEPT)
+def _places(text: str) -> tuple[Place, ...]:
+    return tuple(places(text))
 
 
 def _one_of(text: str, label: str, term: str) -> Choice:
