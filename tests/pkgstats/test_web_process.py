@@ -23,6 +23,7 @@ from pkgstats.records.model import ReadmePart, Snapshot
 from pkgstats.web.door import Door
 from pkgstats.web.process import LOG, NICE, RENDERED, pages_process
 from pkgstats.web.server import listening
+from pkgstats.web.site import Settings
 
 from .nodes import AT, fill, node
 
@@ -131,3 +132,23 @@ def _children(parent: int) -> list[int]:
     told = subprocess.run(words, capture_output=True, text=True, check=True)
     lines = [line.split(None, 2) for line in told.stdout.splitlines()]
     return [int(pid) for pid, of, args in lines if int(of) == parent and " pages " in args]
+
+
+async def test_their_log_is_where_it_was_asked_for_and_tells_no_queries(
+    filled: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "access.log"
+    group = Group.find(filled)
+    assert group is not None
+    async with (
+        node(filled, group, alone=True),
+        pages_process(filled, "127.0.0.1", 0, Settings(access_log=str(file))) as address,
+        httpx.AsyncClient(base_url=address) as http,
+    ):
+        assert (await http.get("/search?q=my+secret")).status_code == 200
+        metrics = (await http.get("/metrics")).text
+    assert 'pkgstats_requests_total{route="search",status="200"} 1' in metrics
+    first, second = file.read_text().splitlines()
+    assert '"GET /search HTTP/1.1" 200 ' in first
+    assert "secret" not in first
+    assert '"GET /metrics HTTP/1.1" 200 ' in second
