@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgstats.search.parse import CHARACTERS_MAX, FILTERS_MAX, parse
+from pkgstats.search.parse import CHARACTERS_MAX, FILTERS_MAX, parse, places
 from pkgstats.search.query import Filter, Query, QueryError, Range
 from pkgstats.search.terms import TERMS_MAX
 
@@ -146,3 +146,15 @@ def error_of(text: str) -> QueryError | None:
     except QueryError as error:
         return error
     return None
+
+
+def test_the_places_of_fields_are_told_as_they_were_typed() -> None:
+    text = 'csv  -licence:"a b" NOT:x node:fs "is:y" sort:'
+    found = [
+        (one.field, one.value, one.negative, text[one.start : one.stop]) for one in places(text)
+    ]
+    assert found == [
+        ("license", '"a b"', True, '-licence:"a b"'),
+        ("not", "x", False, "NOT:x"),
+        ("sort", "", False, "sort:"),
+    ]
