@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hypermultifeed.network import datagrams
-from hypermultifeed.network.datagrams import RECEIVE_MAX, Datagrams
+from hypermultifeed.network.datagrams import PORT_UNREACHABLE, RECEIVE_MAX, Datagrams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -141,6 +141,37 @@ async def test_errors_while_receiving_are_not_the_end(
     port.send(b"still here", port.address)
     assert await inbox.get() == b"still here"
     assert port.failures == 201
+    await port.close()
+
+
+async def test_refusals_do_not_hold_up_what_comes_after_them(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Windows tells of each datagram that came to a closed port, Python in three ways."""
+    loop = asyncio.get_running_loop()
+    unreachable = OSError(22, "refused")
+    unreachable.winerror = PORT_UNREACHABLE  # type: ignore[attr-defined,unused-ignore]
+    refusals = [ConnectionResetError(10054, "refused"), unreachable, None] * 200
+    receive = loop.sock_recvfrom
+
+    async def refused(sock: socket.socket, size: int) -> Any:
+        if not refusals:
+            return await receive(sock, size)
+        refusal = refusals.pop()
+        if refusal is not None:
+            raise refusal
+        return b"", None
+
+    monkeypatch.setattr(datagrams, "ERROR_PAUSE_S", 3600.0)
+    monkeypatch.setattr(loop, "sock_recvfrom", refused)
+    port = Datagrams(bound(), 100, inbox.on_datagram, inbox.on_turn)
+    async with asyncio.timeout(5):
+        while refusals:  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0)
+    port.send(b"next", port.address)
+    assert await inbox.get() == b"next"
+    assert (port.failures, inbox.came.qsize()) == (600, 0)
+    assert "could not be handled" not in caplog.text
     await port.close()
 
 

@@ -25,6 +25,9 @@ ERROR_PAUSE_S: Final = 0.01
 ERROR_PAUSE_MAX_S: Final = 1.0
 """Longest pause after a failure: an interface that is back is noticed as soon as this."""
 
+PORT_UNREACHABLE: Final = 1234
+"""How Windows numbers a refusal by ICMP, where asyncio gives no kind of error to it."""
+
 _log = logging.getLogger("hypermultifeed.datagrams")
 
 
@@ -90,15 +93,27 @@ class Datagrams:
             except (BlockingIOError, InterruptedError):
                 failures = 0  # everything is read
             except OSError as error:  # refused by ICMP, an interface that went down
-                failures += 1
                 self.failures += 1
                 _log.debug("receiving failed: %s", error)
-                await asyncio.sleep(min(failures * ERROR_PAUSE_S, ERROR_PAUSE_MAX_S))
+                if not _is_refusal(error):
+                    failures += 1
+                    await asyncio.sleep(min(failures * ERROR_PAUSE_S, ERROR_PAUSE_MAX_S))
             self._on_turn()
             await asyncio.sleep(0)
 
-    def _take(self, data: bytes, sender: Address) -> None:
+    def _take(self, data: bytes, sender: Address | None) -> None:
+        if sender is None:  # how Python 3.13 tells of a refusal on Windows
+            self.failures += 1
+            return
         try:
             self._on_datagram(data, sender)
         except Exception:  # a bug of ours that one datagram met must not end all the others
             _log.exception("a datagram from %s could not be handled", sender)
+
+
+def _is_refusal(error: OSError) -> bool:
+    """Whether it tells of one datagram that we sent to a closed port, as Windows does of each.
+
+    There may be many, and nothing is wrong with the socket.
+    """
+    return isinstance(error, ConnectionError) or getattr(error, "winerror", 0) == PORT_UNREACHABLE
