@@ -112,6 +112,7 @@ class FakeDht:
     Attributes:
         log: what began and ended, and when. asked: topics, ports and local addresses.
         to: our address, as the node sees it.
+        probed: who was asked whether it is there; ``there``: who answers at once.
     """
 
     def __init__(self, *peers: Address, takes: float = 1.0, fails: bool = False) -> None:
@@ -122,6 +123,8 @@ class FakeDht:
         self.to: Address | None = None
         self.log: list[tuple[float, str]] = []
         self.asked: set[tuple[bytes, int, Address | None]] = set()
+        self.probed: list[Address] = []
+        self.there: set[Address] = set()
 
     def note(self, what: str) -> None:
         self.log.append((asyncio.get_running_loop().time(), what))
@@ -129,6 +132,11 @@ class FakeDht:
     @property
     def words(self) -> list[str]:
         return [what for _, what in self.log]
+
+    def probe(self, address: Address, on_answer: Callable[[], None]) -> None:
+        self.probed.append(address)
+        if address in self.there:
+            asyncio.get_running_loop().call_soon(on_answer)
 
     async def bootstrapped(self) -> None:
         if not self.reachable:

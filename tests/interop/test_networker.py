@@ -10,6 +10,7 @@ import pytest
 from tests.networks import LOOPBACK, OTHER, ROOT, Site, feeds_of, joined, left
 
 from hypermultifeed.corestore import Corestore
+from hypermultifeed.keys import discovery_key
 from hypermultifeed.network.dht import DhtNode
 from hypermultifeed.network.networker import Networker
 from hypermultifeed.storage import memory
@@ -118,6 +119,27 @@ async def test_meet_through_a_dht_and_share_everything(dialler: str) -> None:
             report = ours.network.report()
             assert report.dht is not None
             assert report.peers[0].topics == (multi.discovery_key,)
+
+
+async def test_javascript_answers_a_ping_at_the_port_that_it_announces() -> None:
+    """It is ephemeral, as a swarm is at first; so those who are there can be told from others."""
+    async with (
+        await DhtNode.listen(HOST) as node,
+        await DhtNode.listen(HOST, bootstrap=[str(node.address)], ephemeral=True) as asker,
+        javascript(ROOT, options={"bootstrap": [str(node.address)]}) as js,
+    ):
+        topic = discovery_key(ROOT)
+        await js.share(ROOT)
+        await js.process.call("flushed", topic=topic.hex())
+        (announced,) = {peer async for one in asker.lookup(topic) for peer in one.peers}
+        assert announced == (HOST, js.port)
+        assert announced not in [contact.address for contact in node.nodes]
+        answered = asyncio.Event()
+        asker.probe(announced, answered.set)
+        async with asyncio.timeout(5):
+            await answered.wait()
+        _, writer = await asyncio.open_connection(*announced)
+        writer.close()
 
 
 @either

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from hypermultifeed.peers import peer_queue
 from hypermultifeed.peers.candidate import Candidate, State
 from hypermultifeed.peers.dial_budget import DIALS_AT_ONCE, DIALS_PER_BLOCK, DIALS_PER_TOPIC
 from hypermultifeed.peers.peer_queue import PATIENT_WAIT_S, PeerQueue
@@ -35,6 +37,7 @@ class Queue(RuleBasedStateMachine):
         self.connected: list[Candidate] = []
         self.parked: list[Candidate] = []
         self.closing: list[Candidate] = []
+        self.asked: list[Candidate] = []
         self.not_before: dict[tuple[str, int], float] = {}
 
     @rule(seconds=times)
@@ -80,6 +83,19 @@ class Queue(RuleBasedStateMachine):
             assert self.now >= self.not_before.get(candidate.address, 0.0)
             assert candidate not in [*self.dialling, *self.connected, *self.parked, *self.closing]
             self.dialling.append(candidate)
+
+    @rule()
+    def ask(self) -> None:
+        with patch.object(peer_queue, "ASK_ABOVE", 5):
+            while (candidate := self.queue.next_to_ask(self.now)) is not None:
+                assert candidate not in self.asked
+                assert candidate.state is State.WAITING
+                self.asked.append(candidate)
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data())
+    def reply(self, data: st.DataObject) -> None:
+        self.queue.replied(data.draw(st.sampled_from(self.asked)))
 
     @precondition(lambda self: self.dialling)
     @rule(data=st.data())

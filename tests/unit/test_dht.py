@@ -141,6 +141,17 @@ async def test_ping_and_holepunch(network: Network) -> None:
     assert first.nodes == []  # ephemeral nodes are in nobody's table
 
 
+async def test_a_probe_is_answered_by_an_ephemeral_node(network: Network) -> None:
+    one, other = await network.add(2, ephemeral=True)
+    answered, silent = asyncio.Event(), asyncio.Event()
+    one.probe(dead_address(), silent.set)
+    one.probe(other.address, answered.set)
+    await answered.wait()
+    assert not silent.is_set()
+    await one.close()
+    one.probe(other.address, silent.set)  # nothing happens
+
+
 async def test_a_lookup_that_is_left_asks_nobody_else(network: Network) -> None:
     await network.add(8)
     node = network.nodes[-1]

@@ -14,8 +14,9 @@ from tests.faults.virtual_time import virtual_time
 from hypermultifeed.network import dialling
 from hypermultifeed.network.connections import SwarmStats
 from hypermultifeed.network.dialling import CONNECT_TIMEOUT_S, Dialler, connect
-from hypermultifeed.peers.dial_budget import DIALS_PER_TOPIC
-from hypermultifeed.peers.peer_queue import CROWDED_S, PATIENT_WAIT_S, PeerQueue
+from hypermultifeed.peers.asking import ASKS_BURST, ASKS_PER_SECOND
+from hypermultifeed.peers.dial_budget import DIALS_AT_ONCE, DIALS_PER_TOPIC
+from hypermultifeed.peers.peer_queue import ASK_ABOVE, CROWDED_S, PATIENT_WAIT_S, PeerQueue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,12 +67,15 @@ class Scene:
         self.queue.join(TOPIC)
         self.served: list[tuple[str, float]] = []
         self.writers: dict[str, Any] = {}
-        self.open = True
+        self.places = DIALS_AT_ONCE
+        self.asked: list[tuple[str, float]] = []
+        self.there: set[str] = set()
         self.failures: list[tuple[tuple[str, int], OSError]] = []
         self.dialler = Dialler(
             self.queue,
             self.serve,
-            may_dial=lambda: self.open,
+            places=lambda: self.places,
+            ask=self.ask,
             stats=self.stats,
             on_failed=lambda *failure: self.failures.append(failure),
         )
@@ -83,6 +87,12 @@ class Scene:
         if self.greets:
             self.queue.greeted(candidate, now())
         await asyncio.sleep(self.lasts)
+
+    def ask(self, candidate: Candidate) -> None:
+        host = candidate.address[0]
+        self.asked.append((host, now()))
+        if host in self.there:
+            self.queue.replied(candidate)
 
     def add(self, host: str, **more: Any) -> None:
         self.queue.add((host, 1), now(), **{"topic": TOPIC, "source": "x", **more})
@@ -181,14 +191,41 @@ async def test_a_silent_peer_loses_its_place_when_it_is_wanted() -> None:
 @virtual_time
 async def test_nobody_is_dialled_while_that_is_not_wished() -> None:
     async with Scene(Net(a=0.0)) as scene:
-        scene.open = False
+        scene.places = 0
         scene.add("a")
         await asyncio.sleep(60.0)
         assert scene.net.calls == []
-        scene.open = True
+        scene.places = DIALS_AT_ONCE
         scene.dialler.pump()
         await asyncio.sleep(0.1)
         assert len(scene.served) == 1
+
+
+@virtual_time
+async def test_where_many_wait_they_are_asked_and_who_is_there_is_dialled_soon() -> None:
+    async with Scene(Net(good=0.1)) as scene:
+        scene.there = {"good"}
+        for number in range(DIALS_PER_TOPIC + ASK_ABOVE):
+            scene.add(f"p{number}")
+        assert scene.asked == []
+        for number in range(500):
+            scene.add(f"q{number}", source=number % 5)
+        scene.add("good")
+        start = now()
+        await asyncio.sleep(500 / ASKS_PER_SECOND + CROWDED_S + 0.5)
+        assert "good" in dict(scene.served)
+        assert scene.stats.asked == len(scene.asked) <= ASKS_BURST + 6 * ASKS_PER_SECOND
+        assert max(when for _, when in scene.asked) > start, "not all at once"
+
+
+@virtual_time
+async def test_nobody_is_asked_while_nobody_may_be_dialled() -> None:
+    async with Scene(Net()) as scene:
+        scene.places = 0
+        for number in range(2 * ASK_ABOVE):
+            scene.add(f"p{number}")
+        await asyncio.sleep(10.0)
+        assert scene.asked == []
 
 
 @virtual_time

@@ -25,7 +25,9 @@ from hypermultifeed.network import dialling
 from hypermultifeed.network import swarm as swarm_module
 from hypermultifeed.network.dht import DhtNode
 from hypermultifeed.network.joined_topics import CLOSE_S, FLUSH_S
+from hypermultifeed.network.swarm import DIALS_BEYOND
 from hypermultifeed.network.topic_search import LEAVE_S
+from hypermultifeed.peers.peer_queue import CROWDED_S
 
 
 def now() -> float:
@@ -302,6 +304,50 @@ async def test_peers_with_our_own_public_address_come_last() -> None:
             await swarm.join(TOPIC)
             await swarm.flushed(TOPIC)
     assert order[:2] == [other.host, neighbour.host]
+
+
+@virtual_time
+async def test_who_answers_a_datagram_is_dialled_before_those_who_do_not() -> None:
+    dialled: list[str] = []
+
+    async def note(host: str, port: int) -> Any:
+        dialled.append(host)
+        await asyncio.Event().wait()
+
+    peers = [Address(f"203.{n >> 8}.{n & 255}.1", 4711) for n in range(250)]
+    dht = FakeDht(*peers)
+    dht.there = {peers[240]}
+    with patch.object(dialling, "TRANSPORTS", (note,)):
+        async with Greeter(1, dht=dht).swarm as swarm:
+            await swarm.join(TOPIC)
+            await until(lambda: peers[240].host in dialled)
+            assert len(dialled) < 100
+            assert swarm.stats.asked == len(dht.probed) == len(set(dht.probed))
+            assert peers[240] in dht.probed
+
+
+@pytest.mark.parametrize("connections", [2, 24])
+@virtual_time
+async def test_black_holes_lose_their_places_to_those_who_wait(connections: int) -> None:
+    dht = FakeDht(*(Address(f"203.0.{n}.1", 4711) for n in range(200)))
+    with patch.object(dialling, "TRANSPORTS", (never,)):
+        async with Greeter(1, dht=dht, connections_max=connections).swarm as swarm:
+            await swarm.join(TOPIC)
+            await asyncio.sleep(1.1 + 3 * CROWDED_S)
+            places = connections + DIALS_BEYOND
+            assert 3 * places <= swarm.stats.dialled <= 4 * places
+            assert swarm.dialling <= places
+
+
+@virtual_time
+async def test_few_peers_are_dialled_without_being_asked() -> None:
+    dht = FakeDht(*(Address(f"203.0.{n}.1", 4711) for n in range(90)))
+    with patch.object(dialling, "TRANSPORTS", (refuse,)):
+        async with Greeter(1, dht=dht).swarm as swarm:
+            await swarm.join(TOPIC)
+            await swarm.flushed(TOPIC)
+            assert swarm.stats.failed >= 90
+            assert dht.probed == []
 
 
 async def test_a_peer_that_is_named_is_dialled_for_its_topic() -> None:

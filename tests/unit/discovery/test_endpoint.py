@@ -49,6 +49,10 @@ class Node:
         return self.endpoint.contacts()
 
 
+def nothing() -> None:
+    """What is called for an answer."""
+
+
 @pytest.fixture
 def node() -> Node:
     return Node()
@@ -208,6 +212,37 @@ def test_nobody_is_asked_where_nobody_can_be(node: Node, address: Address) -> No
     with pytest.raises(DiscoveryError):
         node.endpoint.request(PING, PEER, node.on_end, Traffic(), NOW, referrer=address)
     assert node.endpoint.in_flight == 0
+
+
+def test_a_probe_tells_nothing_and_who_answers_is_not_believed_to_be_a_node(node: Node) -> None:
+    calls: list[int] = []
+    node.endpoint.probe(PEER, lambda: calls.append(1), NOW)
+    ((ping, to),) = node.sent()
+    assert (ping.type, ping.command, ping.to, to) == (MessageType.QUERY, "_ping", PEER, PEER)
+    assert (ping.id, ping.value, ping.target) == (None, None, None)
+    node.receive(response(ping.rid), OTHER)
+    assert calls == []
+    for _ in range(2):
+        node.receive(response(ping.rid))
+    assert (calls, node.known()) == ([1], [])
+    assert node.endpoint.stats.unexpected == 2
+
+
+def test_a_probe_is_no_request(node: Node) -> None:
+    """It is not repeated, and nothing waits for it."""
+    for port in range(1, 1000):
+        node.endpoint.probe(Address("10.0.0.9", port), nothing, NOW)
+    assert len(node.sent()) == 999
+    assert node.endpoint.in_flight == 0
+    assert node.endpoint._requests.get_timer() is None
+    node.ask()
+    assert node.endpoint.in_flight == 1, "requests go out at once"
+
+
+def test_a_probe_needs_an_address_with_a_port(node: Node) -> None:
+    with pytest.raises(DiscoveryError):
+        node.endpoint.probe(Address("10.0.0.9", 0), nothing, NOW)
+    assert node.sent() == []
 
 
 def test_cancelled_requests_are_forgotten(node: Node) -> None:

@@ -12,6 +12,7 @@ from hypermultifeed.peers import peer_queue
 from hypermultifeed.peers.candidate import Candidate, State
 from hypermultifeed.peers.dial_budget import DIALS_PER_BLOCK, DIALS_PER_TOPIC
 from hypermultifeed.peers.peer_queue import (
+    ASK_ABOVE,
     BANS_MAX,
     CANDIDATES_MAX,
     CROWDED_S,
@@ -417,6 +418,99 @@ def test_the_budget_of_a_topic_leaves_room_for_others() -> None:
     assert OTHER in taken(peers).topics
 
 
+# --- asking whether they are there
+
+
+def crowd(count: int = ASK_ABOVE + 1) -> PeerQueue:
+    """Candidates who wait, each in a network of its own; other networks are dialled already."""
+    peers = queue()
+    for number in range(DIALS_PER_TOPIC):
+        add(peers, public(1000 + number))
+        taken(peers)
+    for number in range(count):
+        add(peers, public(number))
+    return peers
+
+
+def test_those_who_wait_are_asked_only_while_they_are_many() -> None:
+    peers = crowd(ASK_ABOVE)
+    assert peers.next_to_ask(0.0) is None
+    add(peers, public(ASK_ABOVE))
+    asked = peers.next_to_ask(0.0)
+    assert asked is not None
+    assert asked.state is State.WAITING
+    peers.leave(TOPIC)
+    assert peers.next_to_ask(0.0) is None
+
+
+def test_those_who_come_later_are_asked_too() -> None:
+    peers = crowd(ASK_ABOVE + 1)
+    while peers.next_to_ask(0.0) is not None:
+        pass
+    add(peers, public(500))
+    asked = peers.next_to_ask(1.0)
+    assert asked is not None
+    assert (asked.address, asked.asked) == (public(ASK_ABOVE), True), "one was left"
+    asked = peers.next_to_ask(1.0)
+    assert asked is not None
+    assert asked.address == public(500)
+
+
+def test_there_is_a_timer_as_long_as_somebody_is_to_be_asked() -> None:
+    peers = queue(TOPIC, OTHER)
+    for number in range(200):
+        add(peers, public(number), topic=TOPIC if number % 2 else OTHER)
+    while peers.next(0.0) is not None:
+        pass
+    while peers.next_to_ask(0.0) is not None:
+        pass
+    assert peers.get_timer(0.0) == LOOK_AGAIN_S
+
+
+def test_who_has_answered_is_dialled_before_its_turn_and_once() -> None:
+    peers = crowd(200)
+    asked = [one for _ in range(60) if (one := peers.next_to_ask(0.0)) is not None]
+    peers.replied(asked[-1])
+    waiting = peers.waiting
+    for one in list(peers._dialling):
+        peers.greeted(one, 0.0)
+    dialled = [taken(peers, 0.0) for _ in range(2)]
+    assert asked[-1] in dialled
+    assert peers.waiting == waiting - 2
+    for one in dialled:
+        peers.greeted(one, 0.0)
+    while (candidate := peers.next(1.0)) is not None:
+        assert candidate is not asked[-1]
+        peers.greeted(candidate, 1.0)
+    assert peers.waiting < waiting - 2
+
+
+def test_who_answers_leaves_half_of_the_dials_to_others() -> None:
+    peers = queue()
+    for number in range(200):
+        add(peers, public(number), source="liar")
+    asked = {one for _ in range(60) if (one := peers.next_to_ask(0.0)) is not None}
+    for one in asked:
+        peers.replied(one)
+    for number in range(200):
+        add(peers, public(300 + number), source="honest")
+    dialled = [taken(peers) for _ in range(DIALS_PER_TOPIC)]
+    assert len(asked & set(dialled)) == 3 * DIALS_PER_TOPIC / 4
+    assert sum(one.source == "honest" for one in dialled) == DIALS_PER_TOPIC / 4
+
+
+def test_the_hopeless_keep_their_dials_whoever_answers() -> None:
+    peers = queue()
+    add(peers, ("198.51.100.1", 1))
+    failed = taken(peers)
+    peers.ended(failed, 0.0)
+    for number in range(100):
+        add(peers, public(number))
+    while (asked := peers.next_to_ask(0.0)) is not None:
+        peers.replied(asked)
+    assert failed in [taken(peers, 10.0) for _ in range(PATIENT_EVERY)]
+
+
 def test_a_network_is_not_dialled_at_many_places() -> None:
     peers = queue()
     for number in range(200):
@@ -460,6 +554,30 @@ def test_long_dials_are_overdue_only_while_others_wait_for_the_place() -> None:
     assert peers.overdue(1.4 * CROWDED_S) == []
     assert peers.overdue(1.5 * CROWDED_S) == [dialled[0]]
     assert set(peers.overdue(2 * CROWDED_S)) == set(dialled[1:]), "they are named again"
+
+
+def test_few_places_are_crowded_sooner() -> None:
+    peers = queue()
+    for number in range(10):
+        add(peers, public(number))
+    dialled = [taken(peers) for _ in range(5)]
+    assert peers.overdue(60.0) == []
+    assert peers.get_timer(0.0, places=5) == CROWDED_S
+    assert peers.overdue(CROWDED_S, places=5) == dialled
+
+
+def test_who_has_rested_wants_a_place_too() -> None:
+    peers = queue()
+    add(peers, public(0))
+    peers.ended(taken(peers), 0.0)
+    for number in range(1, 6):
+        add(peers, public(number))
+        taken(peers)
+    when = peers.get_timer(0.0, places=5)
+    assert when is not None
+    assert peers.overdue(when, places=5) == []
+    assert peers.waiting == 1
+    assert peers.get_timer(when, places=5) == CROWDED_S
 
 
 def test_one_source_has_a_few_waiting() -> None:

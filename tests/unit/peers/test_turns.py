@@ -100,3 +100,15 @@ def test_the_largest_group_gives_first() -> None:
         assert turns.take_from_largest(RANDOM) is not None
     assert turns.take_from_largest(RANDOM) is None
     assert len(turns) == turns.groups(()) == 0
+
+
+def test_an_item_can_be_taken_out_of_its_group() -> None:
+    turns = filled("ax1", "ax2", "ay1", "b1")
+    assert turns.discard(("a", "x"), "ax1")
+    assert not turns.discard(("a", "x"), "ax1")
+    assert not turns.discard(("c", "x"), "ax2")
+    assert (len(turns), turns.count(("a",))) == (3, 2)
+    assert turns.discard(("a", "y"), "ay1")
+    assert turns.groups(("a",)) == 1, "an empty group has no turn"
+    assert turns.discard(("a", "x"), "ax2")
+    assert (turns.groups(()), drained(turns)) == (1, ["b1"])

@@ -18,6 +18,7 @@ from hypermultifeed.discovery.contacts import Contacts
 from hypermultifeed.discovery.kbucket import BUCKET_NODES_MAX, Node
 from hypermultifeed.discovery.messages import Message, MessageType, decode, encode
 from hypermultifeed.discovery.own_address import public_address
+from hypermultifeed.discovery.probes import Probes
 from hypermultifeed.discovery.query import Question
 from hypermultifeed.discovery.requests import HOLEPUNCH, Request, Requests, Traffic
 from hypermultifeed.discovery.responder import Responder
@@ -75,6 +76,7 @@ class Endpoint:
         self.stats = DhtStats()
         self._id = node_id
         self._out: list[tuple[bytes, Address]] = []
+        self._probes = Probes(randomness)
         self._requests = Requests(self._send, self._on_silent, randomness, now)
         self._contacts = Contacts(node_id, self._challenge, now)
         self._responder = Responder(
@@ -183,6 +185,20 @@ class Endpoint:
         """Forget a request."""
         self._requests.cancel(request)
 
+    def probe(self, address: Address, on_answer: Callable[[], None], now: float) -> None:
+        """Ask by one datagram whether anybody is there; if so, ``on_answer`` is called.
+
+        It keeps our id back, and who answers does not enter the routing table: that we probe it
+        says only that somebody has named it.
+
+        Raises:
+            DiscoveryError: the address is not one of IPv4 with a port.
+        """
+        message = Question(PING).message(None, address)
+        encode_address(address)
+        message.rid = self._probes.begin(address, on_answer, now)
+        self._send(encode(message), address)
+
     def oldest(self, count: int, now: float) -> list[Node]:
         """Nodes not heard from for longest, but not those heard from just now."""
         return self._contacts.oldest(count, now)
@@ -237,6 +253,10 @@ class Endpoint:
             self._contacts.silent(request.expected_id, request.address)
 
     def _on_response(self, message: Message, sender: Address, now: float) -> None:
+        on_answer = self._probes.match(message.rid, sender, now)
+        if on_answer is not None:
+            on_answer()
+            return
         request = self._requests.match(message, sender)
         if request is None:
             self.stats.unexpected += 1

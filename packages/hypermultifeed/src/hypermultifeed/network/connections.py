@@ -38,6 +38,7 @@ class SwarmStats:
     """Counters.
 
     Attributes:
+        asked: peers that were asked by a datagram whether they are there, before they were dialled.
         dialled: dials begun. failed: those that got no connection.
         accepted: connections that others made. refused: those turned away, by a limit or a rule.
         dropped: those that lost their place to a newcomer before they had authenticated.
@@ -46,6 +47,7 @@ class SwarmStats:
         banned: peers banned.
     """
 
+    asked: int = 0
     dialled: int = 0
     failed: int = 0
     accepted: int = 0

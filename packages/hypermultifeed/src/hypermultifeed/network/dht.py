@@ -356,6 +356,18 @@ class DhtNode:
         [own] = await self._run(lambda now: self._dht.ping(address, now))
         return own
 
+    def probe(self, address: Address, on_answer: Callable[[], None]) -> None:
+        """Ask by one datagram whether anybody is there; ``on_answer`` is called if so.
+
+        Nothing happens if the node is closed.
+
+        Raises:
+            DiscoveryError: the address is not one of IPv4 with a port.
+        """
+        if not self._closed:
+            self._dht.probe(address, on_answer, self._loop.time())
+            self._pump()
+
     async def holepunch(self, peer: tuple[str, int], referrer: tuple[str, int]) -> None:
         """Open the NATs between us and a peer, with the help of the node that named it.
 

@@ -61,7 +61,9 @@ class Dialler:
     Args:
         queue: whom to dial.
         serve: gets a candidate and its streams; returns when the connection is over.
-        may_dial: whether anybody may be dialled now.
+        places: how many dials may go on at once now; 0: nobody is wanted.
+        ask: asks by a datagram whether a candidate is there, and tells the queue if it is; None:
+            there is no way to.
         stats: counters to count in.
         on_failed: gets an address that could not be reached, and why.
     """
@@ -71,7 +73,8 @@ class Dialler:
         queue: PeerQueue,
         serve: Callable[[Candidate, Streams], Awaitable[None]],
         *,
-        may_dial: Callable[[], bool],
+        places: Callable[[], int],
+        ask: Callable[[Candidate], None] | None = None,
         stats: SwarmStats,
         on_failed: Callable[[tuple[str, int], OSError], None],
     ) -> None:
@@ -79,7 +82,8 @@ class Dialler:
         self._on_failed = on_failed
         self._queue = queue
         self._serve = serve
-        self._may_dial = may_dial
+        self._places = places
+        self._ask = ask
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[Candidate, asyncio.Task[None]] = {}
         self._connecting: dict[Candidate, asyncio.Timeout] = {}
@@ -91,13 +95,19 @@ class Dialler:
         """Dial whoever is due; to be called whenever something has changed."""
         if self._closed:
             return
-        now = self._loop.time()
-        for candidate in self._queue.overdue(now):
+        now, places = self._loop.time(), self._places()
+        if not places:
+            self._arm(None)
+            return
+        for candidate in self._queue.overdue(now, places):
             self._give_up(candidate)
-        while self._may_dial() and (found := self._queue.next(now)) is not None:
+        while self._queue.dialling < places and (found := self._queue.next(now)) is not None:
             name = f"dial {found.address}"
             self._tasks[found] = self._loop.create_task(self._dial(found), name=name)
-        self._arm(now)
+        while self._ask is not None and (unsure := self._queue.next_to_ask(now)) is not None:
+            self._stats.asked += 1
+            self._ask(unsure)
+        self._arm(self._queue.get_timer(now, places))
 
     async def close(self) -> None:
         """Dial nobody any more, and end what has come of the dials."""
@@ -109,10 +119,9 @@ class Dialler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _arm(self, now: float) -> None:
+    def _arm(self, when: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        when = self._queue.get_timer(now) if self._may_dial() else None
         self._timer = None if when is None else self._loop.call_at(when, self.pump)
 
     async def _dial(self, candidate: Candidate) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from hypermultifeed.discovery.addresses import PORT_MAX
+from hypermultifeed.discovery.addresses import PORT_MAX, Address
 from hypermultifeed.errors import ClosedError
 from hypermultifeed.network.address_policy import AddressPolicy
 from hypermultifeed.network.connections import Connections, SwarmStats
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
-    from hypermultifeed.discovery.addresses import Address
     from hypermultifeed.discovery.operations import PeersFound
     from hypermultifeed.network.joined_topics import TopicStatus
     from hypermultifeed.network.listening import Sockets
     from hypermultifeed.network.swarm_connection import SwarmConnection
     from hypermultifeed.network.topic_search import Dht
+    from hypermultifeed.peers.candidate import Candidate
 
 CONNECTIONS_MAX: Final = 24
 """Authenticated connections, as in hyperswarm 2: so few hold a large swarm together."""
@@ -151,7 +152,8 @@ class Swarm:
         self._dialler = Dialler(
             self._queue,
             self._connections.serve_dialled,
-            may_dial=self._may_dial,
+            places=self._places,
+            ask=None if self._dht_wish is False else self._ask,
             stats=self.stats,
             on_failed=self.on_dial_failed,
         )
@@ -175,7 +177,7 @@ class Swarm:
             self.lan = LanDiscovery(self._found_near, allow_loopback=self._allow_loopback)
             await self.lan.open()
         means = Means(
-            dht=self.dht if isinstance(self._dht_wish, bool) else self._dht_wish,
+            dht=self._used_dht,
             lan=self.lan,
             port=sockets.port,
             announced_port=0 if self.dht is not None else sockets.port,
@@ -316,9 +318,21 @@ class Swarm:
             now = asyncio.get_running_loop().time()
             self._queue.add(address, now, topic=topic, source=source, local=local, hairpin=hairpin)
 
-    def _may_dial(self) -> bool:
+    def _places(self) -> int:
         room = self._connections.room
-        return room > 0 and self._queue.dialling < room + DIALS_BEYOND
+        return room + DIALS_BEYOND if room > 0 else 0
+
+    @property
+    def _used_dht(self) -> Dht | None:
+        return self.dht if isinstance(self._dht_wish, bool) else self._dht_wish
+
+    def _ask(self, candidate: Candidate) -> None:
+        if self._used_dht is not None:
+            self._used_dht.probe(Address(*candidate.address), partial(self._replied, candidate))
+
+    def _replied(self, candidate: Candidate) -> None:
+        self._queue.replied(candidate)
+        self._pump()
 
     def _pump(self) -> None:
         self._dialler.pump()

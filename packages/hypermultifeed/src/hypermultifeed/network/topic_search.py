@@ -76,6 +76,9 @@ class Dht(Protocol):
     ) -> None:
         """Take it back."""
 
+    def probe(self, address: Address, on_answer: Callable[[], None]) -> None:
+        """Ask by one datagram whether anybody is there."""
+
     async def bootstrapped(self) -> None:
         """Wait until there is somebody to ask."""
 

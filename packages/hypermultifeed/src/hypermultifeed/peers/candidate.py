@@ -42,18 +42,23 @@ class Candidate:
         is_over: its latest dial, and what came of it, is over.
         is_released: the connection that it was parked for is over.
         since: when its state began (connecting and handshake each count).
+        asked: it was asked by a datagram whether anybody is there; see `asking`.
+        level, path: among whom it waits, or did before its dial: its priority then, and topic,
+            source and network, each None where that does not limit it.
         useful: what came of its connection, if somebody judged it; see `PeerQueue.ended`.
     """
 
     __slots__ = (
         "address",
+        "asked",
         "block",
-        "charged",
         "failures",
         "hairpin",
         "is_over",
         "is_released",
+        "level",
         "local",
+        "path",
         "pinned",
         "proven",
         "since",
@@ -69,15 +74,22 @@ class Candidate:
         self.source = source
         self.local = local
         self.block = None if source is None else network_block(address[0])
-        self.pinned = self.hairpin = self.proven = self.tried = False
+        self.pinned = self.hairpin = self.proven = self.tried = self.asked = False
         self.topics: set[bytes] = set()
-        self.charged: tuple[Hashable, str | None] = (None, None)
+        self.level = 0
+        self.path: tuple[Hashable, Hashable, str | None] = (None, None, None)
         self.failures = 0
         self.state = State.FORGOTTEN
         self.is_over = True
         self.is_released = False
         self.since = 0.0
         self.useful: bool | None = None
+
+    @property
+    def charged(self) -> tuple[Hashable, str | None]:
+        """Topic and network whose budget its dial is taken from."""
+        topic, _, block = self.path
+        return topic, block
 
     @property
     def priority(self) -> int:

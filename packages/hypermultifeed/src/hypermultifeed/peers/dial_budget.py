@@ -36,8 +36,12 @@ BLOCKS_MAX: Final = 1024
 """Blocks remembered before those that have recovered are looked for and forgotten."""
 
 
-class _Allowance:
-    """A token bucket; ``at_once`` counts what is under way."""
+class Allowance:
+    """A token bucket.
+
+    Attributes:
+        tokens: what may be spent. at: when they were counted. at_once: what is under way.
+    """
 
     __slots__ = ("at", "at_once", "tokens")
 
@@ -47,6 +51,7 @@ class _Allowance:
         self.at_once = 0
 
     def refill(self, per_second: float, most: float, now: float) -> None:
+        """Add what has come since the last time."""
         self.tokens = min(most, self.tokens + (now - self.at) * per_second)
         self.at = now
 
@@ -61,9 +66,9 @@ class DialBudget:
     __slots__ = ("_all", "_blocks", "_topics")
 
     def __init__(self, now: float) -> None:
-        self._all = _Allowance(DIALS_BURST, now)
+        self._all = Allowance(DIALS_BURST, now)
         self._topics: dict[Hashable, int] = {}
-        self._blocks: dict[str, _Allowance] = {}
+        self._blocks: dict[str, Allowance] = {}
 
     @property
     def at_once(self) -> int:
@@ -118,7 +123,7 @@ class DialBudget:
         if known is None:
             if len(self._blocks) >= BLOCKS_MAX:
                 self._forget_recovered(now)
-            known = self._blocks[block] = _Allowance(FAILURES_PER_BLOCK, now)
+            known = self._blocks[block] = Allowance(FAILURES_PER_BLOCK, now)
         known.tokens -= 1
         known.at_once += 1
 

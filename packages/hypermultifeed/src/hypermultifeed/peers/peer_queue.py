@@ -11,8 +11,9 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from hypermultifeed.peers.asking import Asking
 from hypermultifeed.peers.candidate import Candidate, State
-from hypermultifeed.peers.dial_budget import DIALS_PER_TOPIC, DialBudget
+from hypermultifeed.peers.dial_budget import DIALS_AT_ONCE, DIALS_PER_TOPIC, DialBudget
 from hypermultifeed.peers.turns import Turns
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ CROWDED_S: Final = 2.0
 LOOK_AGAIN_S: Final = 0.25
 """When to look again if those who wait are held back by the budget."""
 
+ASK_ABOVE: Final = 64
+"""While more than so many wait, strangers among them are asked whether they are there at all."""
+
+ANSWERED_EVERY: Final = 2
+"""Of so many dials one goes to a candidate that has answered, the others to whose turn it is: to
+answer is cheap, and must not push out an honest peer that only TCP gets through to."""
+
 PATIENT_EVERY: Final = 8
 """Of so many dials one goes to the lowest priority: slow peers must get a second chance while
 thousands of fresh names are waiting."""
@@ -77,6 +85,8 @@ _OTHERS: Final = "others"
 _LEVELS: Final = (5, 4, 3, 2, 1, 0)
 _HOPELESS: Final = (0, 1, 2)
 """Levels that make room for newcomers, the first of them first."""
+_STRANGERS: Final = (2, 1)
+"""Levels of those who were named by nodes of the DHT, and not tried yet."""
 
 
 class PeerQueue:
@@ -90,6 +100,7 @@ class PeerQueue:
         self.banned: dict[PeerAddress, None] = {}
         self._randomness = randomness
         self._budget = DialBudget(now)
+        self._asking = Asking(randomness, now)
         self._candidates: dict[PeerAddress, Candidate] = {}
         self._dialling: dict[Candidate, None] = {}
         self._kept: dict[Candidate, float] = {}  # until when
@@ -215,6 +226,21 @@ class PeerQueue:
                 return candidate
         return None
 
+    def next_to_ask(self, now: float) -> Candidate | None:
+        """Take who is to be asked now whether it is there; tell with `replied` if it is.
+
+        None as long as few wait: they are dialled as fast.
+        """
+        if self.waiting <= ASK_ABOVE:
+            self._asking.end()
+        elif not self._asking.active:
+            self._asking.begin(one for level in _STRANGERS for one in self._waiting[level])
+        return self._asking.next(now)
+
+    def replied(self, candidate: Candidate) -> None:
+        """It has answered a datagram: it is dialled soon."""
+        self._asking.answered(candidate)
+
     @property
     def waiting(self) -> int:
         """How many could be dialled if the budget allowed it."""
@@ -286,40 +312,52 @@ class PeerQueue:
         if candidate.is_over:  # else when it is
             self._rest_shortly(candidate, now)
 
-    def overdue(self, now: float) -> list[Candidate]:
+    def overdue(self, now: float, places: int = DIALS_AT_ONCE) -> list[Candidate]:
         """Dials that take long while others wait for their place; the caller ends them.
 
         Those that have not ended after the same time again are named again.
+
+        Args:
+            now: as always.
+            places: how many dials the caller lets go on at once.
         """
-        if not self._is_crowded():
+        self._wake(now)
+        if not self._is_crowded(places):
             return []
         late = [one for one in self._dialling if now >= one.since + CROWDED_S]
         for one in late:
             one.since = now
         return late
 
-    def get_timer(self, now: float) -> float | None:
+    def get_timer(self, now: float, places: int = DIALS_AT_ONCE) -> float | None:
         """When to call `next` and `overdue` again, unless something happens before."""
         times = [self._resting[0][0]] if self._resting else []
-        if self._is_crowded():
+        if self._is_crowded(places):
             times.append(min(one.since for one in self._dialling) + CROWDED_S)
-        if self.waiting and not self._budget.is_full:
+        may_begin = self.dialling < places and not self._budget.is_full
+        if self._asking.unasked or (self.waiting and may_begin):
             times.append(now + LOOK_AGAIN_S)
         return min(times, default=None)
 
     # --- inside
 
-    def _is_crowded(self) -> bool:
-        return len(self._dialling) >= DIALS_PER_TOPIC and self.waiting > 0
+    def _is_crowded(self, places: int) -> bool:
+        return self.dialling >= min(places, DIALS_PER_TOPIC) and self.waiting > 0
 
     def _is_wanted(self, candidate: Candidate) -> bool:
         return candidate.pinned or bool(candidate.topics)
 
     def _take(self, now: float) -> Candidate | None:
         self._taken += 1
+        allows = self._allows(now)
+        if self._taken % ANSWERED_EVERY == 1:
+            answered = self._asking.take(allows)
+            if answered is not None:
+                self._waiting[answered.level].discard(answered.path, answered)
+                return answered
         levels = _LEVELS[::-1] if self._taken % PATIENT_EVERY == 0 else _LEVELS
         for level in levels:
-            found = self._waiting[level].take(self._randomness, self._allows(now))
+            found = self._waiting[level].take(self._randomness, allows)
             if found is not None:
                 return found
         return None
@@ -359,8 +397,10 @@ class PeerQueue:
         source = None if candidate.pinned else candidate.source
         block = None if candidate.pinned else candidate.block
         candidate.state = State.WAITING
-        candidate.charged = topic, block
-        self._waiting[candidate.priority].add((topic, source, block), candidate)
+        candidate.level = candidate.priority
+        candidate.path = topic, source, block
+        self._waiting[candidate.level].add(candidate.path, candidate)
+        self._asking.add(candidate)
 
     def _wait_or_forget(self, candidate: Candidate) -> None:
         if self._is_wanted(candidate):

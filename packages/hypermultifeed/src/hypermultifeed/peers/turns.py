@@ -70,6 +70,20 @@ class Turns(Generic[T]):
         branch = self._branches.get(path[0])
         return branch.groups(path[1:]) if branch else 0
 
+    def discard(self, path: Path, item: T) -> bool:
+        """Take this item out of the group at ``path``; returns whether it was there."""
+        if path:
+            branch = self._branches.get(path[0])
+            found = branch is not None and branch.discard(path[1:], item)
+            if found and not branch:
+                del self._branches[path[0]]
+        else:
+            found = item in self._items
+            if found:
+                self._items.remove(item)
+        self._size -= found
+        return found
+
     def remove(self, key: Hashable) -> list[T]:
         """Take the whole group ``key`` of the first level."""
         branch = self._branches.pop(key, None)
