@@ -1,12 +1,17 @@
 """A folder for a person to look around in: the bundled facts, and some packages told in full.
 
+    .venv/bin/python -m tools.ground FOLDER && .venv/bin/pkgstats serve --offline --data FOLDER
+
 Names, versions and monthly downloads are those of npm's list; days, weeks and readmes are made up.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pkgstats.group import Group
@@ -18,8 +23,6 @@ from pkgstats.records.model import DayCounts, ReadmePart, Snapshot, VersionEvent
 from pkgstats.sample import begin
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pkgstats.records.model import Known
 
 DAY_MS = 86_400_000
@@ -233,3 +236,7 @@ async def make_ground(folder: Path) -> None:
             for records in facts_of(one, now).values():
                 await writer.append(records)
         await node.index()
+
+
+if __name__ == "__main__":
+    asyncio.run(make_ground(Path(sys.argv[1])))

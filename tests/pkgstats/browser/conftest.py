@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import sync_playwright
-from tools.ground import make_ground
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser
+
+ROOT = Path(__file__).resolve().parents[3]
 
 CHROMIUM_SETTING = "PKGSTATS_CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -29,6 +29,7 @@ ARGUMENTS = """
 """.split()  # noqa: SIM905
 """Root has no sandbox; and the browser asks nobody anything by itself."""
 
+START_TIMEOUT_S = 60
 END_TIMEOUT_S = 30
 
 
@@ -37,9 +38,12 @@ def find_chromium() -> str | None:
     return os.environ.get(CHROMIUM_SETTING) or next(filter(None, map(shutil.which, NAMES)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser. On a machine that tests what others rely on it has to be there."""
+    """The browser. On a machine that tests what others rely on it has to be there.
+
+    While it is open, an event loop runs: modules that use it have no asynchronous tests.
+    """
     path = find_chromium()
     if path is None and not os.environ.get("CI"):
         pytest.skip(f"no Chromium here; install it, or name it by {CHROMIUM_SETTING}")
@@ -53,7 +57,8 @@ def chromium() -> Iterator[Browser]:
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of facts."""
     folder = tmp_path_factory.mktemp("ground") / "node"
-    asyncio.run(make_ground(folder))
+    command = [sys.executable, "-m", "tools.ground", str(folder)]
+    subprocess.run(command, check=True, cwd=ROOT, timeout=START_TIMEOUT_S)
     return folder
 
 
@@ -65,13 +70,13 @@ def pages(ground: Path) -> Iterator[str]:
 
 
 class serving:  # noqa: N801 - a context manager
-    """`pkgstats serve --offline` on a folder, as long as the block lasts."""
+    """`pkgstats serve` on a folder, as long as the block lasts; without further options offline."""
 
     def __init__(self, folder: Path, *arguments: str, environment: str | None = None) -> None:
         """Take the folder, further options, and a folder of modules to load first."""
         self._command = [
             *(sys.executable, "-P", "-m", "pkgstats", "serve", "--data", str(folder)),
-            *("--offline", "--pages-port", "0", "--json", *arguments),
+            *("--pages-port", "0", "--json", *(arguments or ("--offline",))),
         ]
         more = {} if environment is None else {"PYTHONPATH": environment}
         self._environment = os.environ | more
@@ -86,8 +91,10 @@ class serving:  # noqa: N801 - a context manager
             env=self._environment,
         )
         assert self._process.stdout is not None
-        told = "".join(iter(self._process.stdout.readline, "}\n"))
-        return str(json.loads(f"{told}}}")["pages"])
+        lines = [self._process.stdout.readline()]
+        while lines[-1] not in {"}\n", ""}:
+            lines.append(self._process.stdout.readline())
+        return str(json.loads("".join(lines))["pages"])
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

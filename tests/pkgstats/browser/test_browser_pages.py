@@ -80,7 +80,7 @@ def visit(browser: Browser, address: str, **options: Any) -> Visit:
     """Open an address in a browser that has seen nothing yet."""
     context = browser.new_context(**options)
     found = Visit(context.new_page())
-    found.page.on("response", found.responses.append)
+    found.page.on("response", lambda response: found.responses.append(response))
     found.page.on("console", found.said)
     found.page.on("pageerror", lambda error: found.messages.append(f"error: {error}"))
     found.page.goto(address, wait_until="load")
@@ -145,7 +145,7 @@ def test_a_page_is_whole_without_scripts(chromium: Browser, pages: str, route: s
     assert len(plain.responses) <= REQUESTS_MAX
     scripted = visit(chromium, pages + route)
     assert headings(plain.page) == headings(scripted.page)
-    assert links(plain.page) == links(scripted.page)
+    assert set(links(plain.page)) <= set(links(scripted.page))
     plain.page.context.close()
     scripted.page.context.close()
 
