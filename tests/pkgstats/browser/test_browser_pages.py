@@ -72,6 +72,9 @@ class Visit:
     responses: list[Response] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
+    def came(self, response: Response) -> None:
+        self.responses.append(response)
+
     def said(self, message: ConsoleMessage) -> None:
         self.messages.append(f"{message.type}: {message.text}")
 
@@ -80,7 +83,7 @@ def visit(browser: Browser, address: str, **options: Any) -> Visit:
     """Open an address in a browser that has seen nothing yet."""
     context = browser.new_context(**options)
     found = Visit(context.new_page())
-    found.page.on("response", lambda response: found.responses.append(response))
+    found.page.on("response", found.came)
     found.page.on("console", found.said)
     found.page.on("pageerror", lambda error: found.messages.append(f"error: {error}"))
     found.page.goto(address, wait_until="load")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pkgstats.web import addresses
@@ -37,6 +37,8 @@ NAMES = st.text(min_size=1, max_size=40).filter(lambda name: name.isprintable())
 
 
 @given(NAMES, st.sampled_from([addresses.package, addresses.user, addresses.scope]))
+@example("a.feed.json", addresses.package)
+@example(".feed.json", addresses.user)
 def test_no_name_is_taken_for_a_suffix(name: str, place: object) -> None:
     path = place(name)  # type: ignore[operator]
     assert path.isascii()

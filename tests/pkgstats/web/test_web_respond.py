@@ -87,7 +87,7 @@ def test_its_data_is_json() -> None:
 
 
 def test_feeds_have_whole_addresses() -> None:
-    page = changed(feed=FEED)
+    page = changed(feed=lambda: FEED)
     atom = ET.fromstring(bytes(respond(SITE, asked("atom", "q=x"), page).body))  # noqa: S314
     hrefs = [one.get("href") for one in atom.iter("{http://www.w3.org/2005/Atom}link")]
     assert hrefs == [

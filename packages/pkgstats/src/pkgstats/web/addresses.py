@@ -86,7 +86,7 @@ def _segment(name: str) -> str:
     """The name as the end of a path; what looks like a suffix is written so that it is none."""
     for suffix in FORMATS:
         if name.endswith(suffix):
-            return quote(name[: -len(suffix)], safe=_KEPT) + "%2E" + suffix[1:]
+            return quote(name[: -len(suffix)], safe=_KEPT) + suffix.replace(".", "%2E")
     return quote(name, safe=_KEPT)
 
 

@@ -95,13 +95,13 @@ def _json(_: Site, __: Request, page: Page) -> tuple[bytes, str]:
 def _atom(site: Site, request: Request, page: Page) -> tuple[bytes, str] | None:
     if page.feed is None:
         return None
-    return as_atom(_at(page.feed, site, request, page, ".atom")).encode(), ATOM
+    return as_atom(_at(page.feed(), site, request, page, ".atom")).encode(), ATOM
 
 
 def _feed(site: Site, request: Request, page: Page) -> tuple[bytes, str] | None:
     if page.feed is None:
         return None
-    feed = _at(page.feed, site, request, page, ".feed.json")
+    feed = _at(page.feed(), site, request, page, ".feed.json")
     return as_json_feed(feed).encode(), JSON_FEED
 
 
@@ -113,7 +113,7 @@ def _at(feed: Feed, site: Site, request: Request, page: Page, suffix: str) -> Fe
 
 
 def _csv(_: Site, __: Request, page: Page) -> tuple[bytes, str] | None:
-    return None if page.table is None else (as_csv(page.table).encode(), "text/csv")
+    return None if page.table is None else (as_csv(page.table()).encode(), "text/csv")
 
 
 _MAKERS: Final[dict[str, Callable[[Any, Any, Any], tuple[bytes, str] | None]]] = {

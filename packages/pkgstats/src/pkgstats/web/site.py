@@ -77,8 +77,8 @@ class Page:
         description: in a sentence, for lists of results elsewhere.
         path: the one address of this page, where several lead here; empty: as asked.
         query: what stands in the search field.
-        feed: what ``.atom`` and ``.feed.json`` tell; None: there are none.
-        table: what ``.csv`` tells; None: there is none.
+        feed: makes what ``.atom`` and ``.feed.json`` tell; None: there are none.
+        table: makes what ``.csv`` tells; None: there is none.
         structured: schema.org data (JSON-LD).
         status: of HTTP.
         headers: further ones.
@@ -93,8 +93,8 @@ class Page:
     description: str = ""
     path: str = ""
     query: str = ""
-    feed: Feed | None = None
-    table: Table | None = None
+    feed: Callable[[], Feed] | None = None
+    table: Callable[[], Table] | None = None
     structured: dict[str, Any] | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)

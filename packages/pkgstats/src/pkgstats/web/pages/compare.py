@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pkgstats.charts.lines import line_chart
@@ -106,7 +107,7 @@ async def compare(site: Site, request: Request) -> Page:
         data=data,
         description=_description(shown),
         path=addresses.compare(shown) if shown else "/compare",
-        table=_table(packages),
+        table=partial(_table, packages),
         listed=len(shown) >= NAMES_MIN and not unknown,
         extra={
             "chart": _chart(packages, outages),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pkgstats import digest
@@ -176,8 +177,8 @@ def _page(kind: Kind, found: PackageList, now: int) -> Page:
         data=found,
         description=kind.rule,
         path=path,
-        feed=_feed(kind, found, now) if found.seed is None else None,
-        table=_table(found),
+        feed=partial(_feed, kind, found, now) if found.seed is None else None,
+        table=partial(_table, found),
         listed=found.seed is None,
         extra={"spark": spark_path, "others": others(found, now)},
     )

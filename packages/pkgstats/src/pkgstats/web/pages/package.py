@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pkgstats.charts.lines import line_chart
@@ -238,11 +239,8 @@ def _page(found: PackagePage, asked: Asked, text: Readme | None) -> Page:
         data=found,
         description=facts.summary or f"The npm package {facts.name}: versions and downloads.",
         path=f"{path}?{at}" if at else path,
-        feed=feed_of(facts.name, found.newest, facts.observed_at),
-        table=Table(
-            ("day", "downloads", "disputed"),
-            [(date_of(one.day), one.count, "yes" if one.disputed else "") for one in found.days],
-        ),
+        feed=partial(feed_of, facts.name, found.newest, facts.observed_at),
+        table=partial(_table, found.days),
         structured=_structured(found),
         headers={"content-security-policy": WITH_IMAGES} if asked.images else {},
         listed=facts.state == "here" and not at,
@@ -254,6 +252,11 @@ def _page(found: PackagePage, asked: Asked, text: Readme | None) -> Page:
             "here": f"{path}?{at}&" if at else f"{path}?",
         },
     )
+
+
+def _table(days: Sequence[DayFacts]) -> Table:
+    rows = [(date_of(one.day), one.count, "yes" if one.disputed else "") for one in days]
+    return Table(("day", "downloads", "disputed"), rows)
 
 
 def _fitting(days: Sequence[DayFacts]) -> Resolution:

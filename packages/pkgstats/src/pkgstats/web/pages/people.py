@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pkgstats.charts.sparklines import spark_path
@@ -248,8 +249,8 @@ def _page(kind: str, name: str, found: Everything, sort: str, number: int, now: 
         description=f"{len(rows):,} npm packages {WORDS[kind]} {name}, with their downloads.",
         path=_path(path, sort, number),
         query=f"@{name}",
-        feed=_feed(kind, title, found),
-        table=_table(rows, found, now),
+        feed=partial(_feed, kind, title, found),
+        table=partial(_table, rows, found, now),
         listed=sort == SORTS[0],
         extra={"spark": spark_path, "bare": path, "sorts": SORTS, "now": now},
     )

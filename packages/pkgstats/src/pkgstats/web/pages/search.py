@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -66,8 +67,8 @@ def _page(data: Found, *, lasts: bool, now: int, fetches: bool) -> Page:
         data=data,
         path=addresses.search(data.typed, data.page, data.size),
         query=data.typed,
-        feed=feed_of(data, now),
-        table=table_of(data),
+        feed=partial(feed_of, data, now),
+        table=partial(table_of, data),
         listed=False,
         lasts=lasts,
         extra={

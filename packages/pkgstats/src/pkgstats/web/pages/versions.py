@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pkgstats.charts.majors import by_major
@@ -115,8 +116,8 @@ async def versions(site: Site, request: Request) -> Page:
         data=data,
         description=f"All {len(rows):,} versions of {name}, and how many take which.",
         path=path if number == 1 else f"{path}?page={number}",
-        feed=feed_of(name, told[:FEED_ITEMS], seen),
-        table=_table(rows),
+        feed=partial(feed_of, name, told[:FEED_ITEMS], seen),
+        table=partial(_table, rows),
         extra={"chart": adoption(name, majors) if number == 1 else None, "bare": path},
     )
 
