@@ -156,7 +156,7 @@ def measure(work: Path, rows: int, rate: float, rounds: int) -> dict[str, Any]:
         first = line_of(sharing)
         serve = ["-P", "-m", "pkgstats", "serve", "--data", str(work / "reader"), "--search-only"]
         serve += ["--group", first["group"], "--peer", f"127.0.0.1:{first['port']}"]
-        with child(*serve, "--pages-port", "0", "--json") as serving:
+        with child(*serve, "--port", "0", "--json") as serving:
             pages = line_of(serving)["pages"]
             asyncio.run(taken_in(pages, rows))
             asyncio.run(quiet(pages, lasts[0]))

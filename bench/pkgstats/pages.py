@@ -149,7 +149,7 @@ def main() -> None:
             "--data",
             str(folder),
             "--offline",
-            "--pages-port",
+            "--port",
             "0",
             "--json",
         )

@@ -20,7 +20,7 @@ TIMEOUT_S = 120
 
 
 def command(data: Path, *arguments: str) -> list[str]:
-    options = ["--data", str(data), "--pages-port", "0", *arguments]
+    options = ["--data", str(data), "--port", "0", *arguments]
     return [sys.executable, "-m", "pkgstats", "demo", *options]
 
 

@@ -76,7 +76,7 @@ class serving:  # noqa: N801 - a context manager
         """Take the folder, further options, and a folder of modules to load first."""
         self._command = [
             *(sys.executable, "-P", "-m", "pkgstats", "serve", "--data", str(folder)),
-            *("--pages-port", "0", "--json", *(arguments or ("--offline",))),
+            *("--port", "0", "--json", *(arguments or ("--offline",))),
         ]
         more = {} if environment is None else {"PYTHONPATH": environment}
         self._environment = os.environ | more

@@ -52,7 +52,7 @@ def test_a_persons_walk_and_once_more_offline(
 ) -> None:
     folder = tmp_path / "node"
     shutil.copytree(ground, folder, ignore=shutil.ignore_patterns("serve.json", "*.lock"))
-    for how in (("--no-dht", "--no-lan", "--host", "127.0.0.1"), ("--offline",)):
+    for how in (("--no-dht", "--no-lan", "--peer-host", "127.0.0.1"), ("--offline",)):
         with serving(folder, *how) as address:
             for scripts in (True, False):
                 context = chromium.new_context(java_script_enabled=scripts)

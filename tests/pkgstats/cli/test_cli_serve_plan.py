@@ -15,8 +15,8 @@ OPTIONS: dict[str, Any] = {
     "search_only": False,
     "writes": False,
     "title": "a writer",
-    "pages_host": "127.0.0.1",
-    "pages_port": 0,
+    "host": "127.0.0.1",
+    "port": 0,
     "public": False,
     "indexed": False,
     "base": "",
@@ -33,8 +33,8 @@ OPTIONS: dict[str, Any] = {
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7"])  # noqa: S104
 def test_others_read_the_pages_only_if_that_was_asked_for(host: str) -> None:
     with pytest.raises(click.UsageError, match="say --public"):
-        planned(**OPTIONS | {"pages_host": host})
-    assert planned(**OPTIONS | {"pages_host": host, "public": True}).settings.public
+        planned(**OPTIONS | {"host": host})
+    assert planned(**OPTIONS | {"host": host, "public": True}).settings.public
 
 
 def test_what_the_pages_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ class Serve:
 
 @contextmanager
 def serve(folder: Path, *options: str, cwd: Path | None = None) -> Iterator[Serve]:
-    words = ["serve", "--data", str(folder), "--json", "--pages-port", "0", *options]
+    words = ["serve", "--data", str(folder), "--json", "--port", "0", *options]
     with subprocess.Popen(
         [sys.executable, "-m", "pkgstats", *words],
         stdin=subprocess.DEVNULL,
@@ -71,7 +72,8 @@ def test_pages_and_other_verbs_answer_while_it_runs_and_changes_go_through_it(
     filled: Path,
 ) -> None:
     data = ("--data", str(filled))
-    with serve(filled, "--peer", "127.0.0.1:9", "--host", "127.0.0.1", "--write") as running:
+    network = ("--peer", "127.0.0.1:9", "--peer-host", "127.0.0.1")
+    with serve(filled, *network, "--write") as running:
         address = running.told["pages"]
         with httpx.Client(trust_env=False) as http:
             found = http.get(f"{address}/api/search?q=left-pad").json()["results"]
@@ -97,6 +99,17 @@ def test_pages_and_other_verbs_answer_while_it_runs_and_changes_go_through_it(
     assert Door.of(filled) is None
 
 
+def test_where_pages_are_and_where_peers_reach_it_are_said_apart(filled: Path) -> None:
+    local = ("127.0.0.1", 0)
+    with socket.create_server(local) as one, socket.create_server(local) as other:
+        pages, peers = one.getsockname()[1], other.getsockname()[1]
+    here = ("--host", "127.0.0.1", "--port", str(pages))
+    network = ("--no-dht", "--no-lan", "--peer-host", "127.0.0.1", "--peer-port", str(peers))
+    with serve(filled, *here, *network) as running:
+        assert running.told["pages"] == f"http://127.0.0.1:{pages}"
+        assert running.told["listens"] == [f"127.0.0.1:{peers}"]
+
+
 def test_sigterm_ends_it_in_order(filled: Path) -> None:
     with serve(filled, "--offline", "--search-only") as running:
         assert running.told["listens"] == []
@@ -107,7 +120,7 @@ def test_sigterm_ends_it_in_order(filled: Path) -> None:
 
 def test_a_second_one_says_that_the_folder_is_in_use(filled: Path) -> None:
     with serve(filled, "--offline") as running:
-        words = ["serve", "--data", str(filled), "--offline", "--pages-port", "0"]
+        words = ["serve", "--data", str(filled), "--offline", "--port", "0"]
         result = CliRunner().invoke(main, words)
         assert result.exit_code == 4
         assert "end that (Ctrl-C there)" in result.stderr
@@ -118,7 +131,7 @@ def test_a_second_one_says_that_the_folder_is_in_use(filled: Path) -> None:
 
 
 def test_a_folder_stays_with_its_group(filled: Path) -> None:
-    words = ["serve", "--data", str(filled), "--group", "ab" * 32, "--pages-port", "0"]
+    words = ["serve", "--data", str(filled), "--group", "ab" * 32, "--port", "0"]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 1
     assert "choose another folder" in result.stderr

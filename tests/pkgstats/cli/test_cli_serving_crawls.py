@@ -166,7 +166,7 @@ def test_who_only_searches_crawls_nothing(filled: Path) -> None:
 
 
 def test_others_read_the_pages_only_if_that_is_said(filled: Path) -> None:
-    words = ["serve", "--data", str(filled), "--offline", "--pages-host", "0.0.0.0"]  # noqa: S104
+    words = ["serve", "--data", str(filled), "--offline", "--host", "0.0.0.0"]  # noqa: S104
     found = CliRunner().invoke(main, words)
     assert found.exit_code == 2
     assert "--public" in found.stderr

@@ -54,14 +54,14 @@ WAIT_S: Final = 0.5
     help="Show this package, then exit, instead of asking; may be repeated.",
 )
 @click.option(
-    "--pages-port",
+    "--port",
     default=8642,
     show_default=True,
     type=click.IntRange(0, 65535),
     help="Port of the pages; 0, or one that is taken: any free one.",
 )
 @data_option
-def demo(folder: Path, names: tuple[str, ...], pages_port: int) -> None:
+def demo(folder: Path, names: tuple[str, ...], port: int) -> None:
     """Show two writers and a reader at work, then search what they have told.
 
     On a terminal it asks for searches until Ctrl-D; elsewhere it answers on its pages until it is
@@ -69,7 +69,7 @@ def demo(folder: Path, names: tuple[str, ...], pages_port: int) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     out = console()
-    with Session(demo_folder(folder), out, pages_port) as running:
+    with Session(demo_folder(folder), out, port) as running:
         if names:
             known = [running.look_up(name) for name in names]
             sys.exit(0 if all(known) else 1)

@@ -88,13 +88,16 @@ _NETWORK: Final = (
         help="A node of the DHT to begin with; may be repeated. Also: $PKGSTATS_BOOTSTRAP.",
     ),
     click.option(
-        "--host",
+        "--peer-host",
         default="0.0.0.0",  # noqa: S104 - to be found is what this is for
         show_default=True,
         help="Address to listen on for peers.",
     ),
     click.option(
-        "--port", default=0, type=click.IntRange(0, 65535), help="Port for peers; 0: any free one."
+        "--peer-port",
+        default=0,
+        type=click.IntRange(0, 65535),
+        help="Port for peers, TCP and UDP; 0: any free one.",
     ),
     click.option("--offline", is_flag=True, help="Talk to no peer at all."),
 )
@@ -111,7 +114,7 @@ def network_options(verb: Verb) -> Verb:
         **others: Any,
     ) -> Any:
         dht, lan, host, port, offline = (
-            others.pop(name) for name in ("dht", "lan", "host", "port", "offline")
+            others.pop(name) for name in ("dht", "lan", "peer_host", "peer_port", "offline")
         )
         network = Network(
             dht=not peers if dht is None else dht,

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 pages_options = (
     click.option(
-        "--pages-host",
+        "--host",
         default="127.0.0.1",
         show_default=True,
         help="Address of the pages; any other than this machine's own needs --public.",
     ),
     click.option(
-        "--pages-port",
+        "--port",
         default=8642,
         show_default=True,
         type=click.IntRange(0, 65535),
@@ -103,8 +103,8 @@ def planned(
     search_only: bool,
     writes: bool,
     title: str,
-    pages_host: str,
-    pages_port: int,
+    host: str,
+    port: int,
     public: bool,
     indexed: bool,
     base: str,
@@ -125,7 +125,7 @@ def planned(
     from pkgstats.web.site import Settings  # noqa: PLC0415
 
     try:
-        refuse_public(pages_host, public=public)
+        refuse_public(host, public=public)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if search_only and (follow or fetch):
@@ -135,8 +135,8 @@ def planned(
         network,
         SEARCH_KINDS if search_only else CORES,
         title if writes else None,
-        pages_host,
-        pages_port,
+        host,
+        port,
         Settings(
             public=public,
             indexed=indexed,
