@@ -105,7 +105,8 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
         {
             *("charts", "digest", "group", "growth", "markup", "node", "past", "plain", "readmes"),
             *("records", "search", "stats", "syndication", "view"),
-            *("child", "crawler", "folder", "past_making", "runs", "sources", "transfer"),
+            *("child", "collecting", "crawler", "folder", "past_making", "runs", "sources"),
+            "transfer",
         }
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -71,8 +72,13 @@ def view_hash(shown: str) -> str:
 
 
 def serves_until_it_is_ended(data: Path) -> None:
+    noted = data / "frozen"
     with subprocess.Popen(
-        command(data), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        command(data),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | notes_who_freezes(data / "hook", noted),
     ) as process:
         assert process.stdout is not None
         shown = next(line for line in process.stdout if line.startswith("Pages:"))
@@ -84,6 +90,23 @@ def serves_until_it_is_ended(data: Path) -> None:
         process.terminate()
         process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 130
+    assert sorted(noted.read_text().split()) == ["demo", "pages", "writer", "writer"]
+
+
+def notes_who_freezes(folder: Path, file: Path) -> dict[str, str]:
+    """An environment in which each process notes its verb when it freezes what it began with."""
+    folder.mkdir()
+    folder.joinpath("sitecustomize.py").write_text(
+        f"""import gc, sys
+freeze = gc.freeze
+def noted():
+    freeze()
+    with open({str(file)!r}, "a") as out:
+        out.write(sys.argv[1] + "\\n")
+gc.freeze = noted
+"""
+    )
+    return {"PYTHONPATH": str(folder)}
 
 
 def test_a_writer_that_cannot_start_ends_all_with_its_reason(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from pkgstats.child import asked_to_end, child_process, say
+from pkgstats.collecting import begun
 from pkgstats.dataset import shipped, shipped_digest
 from pkgstats.group import SEARCH_KINDS, Group
 from pkgstats.node import Network, Node
@@ -207,9 +208,10 @@ async def write(folder: Path, group: Group, part: int, parts: int) -> None:
             port, blocks = node.addresses[0][1], writer.feeds["index"].length
             say(Said(writer=writer.key.hex(), port=port, told=told, blocks=blocks))
 
-        tell(0)
-        await say_part(writer, part, parts, progress=tell)
-        await ended.wait()
+        with begun():
+            tell(0)
+            await say_part(writer, part, parts, progress=tell)
+            await ended.wait()
 
 
 def run_writer(folder: Path, group: Group, part: int, parts: int) -> None:

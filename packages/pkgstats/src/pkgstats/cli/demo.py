@@ -20,6 +20,7 @@ from pkgstats.cli.packages import show_package
 from pkgstats.cli.running import first_error
 from pkgstats.cli.search import show_results, show_wrong_query
 from pkgstats.cli.serving import serving_pages
+from pkgstats.collecting import begun
 from pkgstats.dataset import shipped
 from pkgstats.demo import Done, Stage, demo_folder, gather, reader_node, run_writer
 from pkgstats.group import Group
@@ -202,8 +203,9 @@ class Session:
             address = await stack.enter_async_context(serving_pages(node, HOST, self._free_port()))
             self._out.print(f"Pages:  {address}", soft_wrap=True)
             ended = asyncio.Event()
-            self._ready.set_result(Ready(node, asyncio.get_running_loop(), ended))
-            await ended.wait()
+            with begun():
+                self._ready.set_result(Ready(node, asyncio.get_running_loop(), ended))
+                await ended.wait()
 
     def _free_port(self) -> int:
         """The port that is wanted, or 0 if it is taken."""

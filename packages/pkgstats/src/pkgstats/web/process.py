@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from pkgstats.child import asked_to_end, child_process, say
+from pkgstats.collecting import begun
 from pkgstats.folder import VIEW_FILE, search_in
 from pkgstats.markup.cache import Cache
 from pkgstats.markup.renderer import Renderer
@@ -115,5 +116,6 @@ async def _serve(folder: Path, listener: socket.socket, settings: Settings) -> N
         log = stack.enter_context(accesslog.opened(settings))
         app = application(site, hosts=names_of(settings.base, public=settings.public), log=log)
         address = await stack.enter_async_context(serving(app, listener))
-        say({"address": address})
-        await ended.wait()
+        with begun():
+            say({"address": address})
+            await ended.wait()
