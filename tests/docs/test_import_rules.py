@@ -82,7 +82,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "indexer": frozenset({"view", "trust"}),
     "readmes": frozenset({"records", "view"}),
     "search": frozenset({"records", "view"}),
-    "digest": frozenset({"stats", "syndication", "view"}),
+    "digest": frozenset({"records", "stats", "syndication", "view"}),
     "posting": frozenset({"digest", "sources", "syndication"}),
     "crawler": frozenset(
         {"listing", "merge", "records", "sources", "stats", "trust", "view", "writer"}

@@ -12,6 +12,7 @@ from pkgstats.listing import Row, index_records
 from pkgstats.node import Node
 from pkgstats.records import counts
 from pkgstats.records.model import DayCounts, Snapshot
+from pkgstats.records.names import WHOLE
 from pkgstats.syndication import as_atom, as_json_feed
 from pkgstats.view.reading import View
 
@@ -64,6 +65,31 @@ def test_each_part_has_its_packages(digest: Digest) -> None:
     assert names(digest, "risers") == ["p9", "p8", "p7", "p6", "p5"]
     assert digest.parts["risers"][0].why == "+3% in a week"
     assert len(set(names(digest, "random"))) == 5
+
+
+async def test_a_day_that_the_whole_registry_missed_counts_for_nobody(tmp_path: Path) -> None:
+    rows = [Row(f"p{number}", "1.0.0", 100 - number) for number in range(3)]
+    told = {f"p{number}": [300] * 11 + [0] + [300] * 2 for number in range(3)}
+    told["p1"] = [300] * 7 + [330] * 4 + [0] + [330] * 2
+    async with Node(tmp_path, Group.create(tmp_path), clock=lambda: NOW) as node:
+        writer = await node.write("me")
+        await writer.append(index_records(rows, observed_at=NOW, source="list"))
+        found = []
+        for more in ({}, {WHOLE: [9000] * 11 + [0] + [9000] * 2}):
+            await writer.append(
+                DayCounts(
+                    name=name,
+                    first_day=DAY - 14,
+                    span=14,
+                    counts=counts.pack([each]),
+                    observed_at=NOW,
+                )
+                for name, each in (more or told).items()
+            )
+            await node.catch_up()
+            with View.open(node.view_path) as view:
+                found.append([(one.name, one.why) for one in gather(view, NOW).parts["risers"]])
+    assert found == [[], [("p1", "+10% in a week")]], "three packages alone prove no outage"
 
 
 def test_text_is_for_terminals(digest: Digest) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import TYPE_CHECKING, Final
 
+from pkgstats.records.names import WHOLE
 from pkgstats.stats import WEEK, growth, outages_of
 from pkgstats.syndication import Feed, Item, date_text, plain, urn
 
@@ -110,9 +111,10 @@ def risers(view: View, day: int, size: int) -> tuple[Entry, ...]:
     Of the `RISERS_OF` most downloaded ones, by what was told of the three weeks up to ``day``.
     """
     rows = view.popular(RISERS_OF)
-    days = view.days_of((row.name for row in rows), day - 3 * WEEK, day)
+    days = view.days_of([WHOLE, *(row.name for row in rows)], day - 3 * WEEK, day)
     told = {name: {one.day: one.count for one in found} for name, found in days.items()}
-    outages = outages_of(told.values())
+    whole = told.pop(WHOLE)
+    outages = outages_of(told.values(), whole)
     last = max((max(days) for days in told.values() if days), default=day - 1)
     found = []
     for row in rows:
