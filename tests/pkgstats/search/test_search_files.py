@@ -113,6 +113,24 @@ def test_a_process_notices_what_another_one_made_anew(
     assert files.refresh(facts).kind == "rebuilt"
 
 
+def test_it_does_so_while_the_old_file_cannot_be_removed(
+    files: IndexFiles, facts: MadeUpFacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where who has the old one open keeps it."""
+    files.refresh(facts)
+    other = IndexFiles(tmp_path / "search")
+    with monkeypatch.context() as patch:
+        patch.setattr(other, "_remove_old", lambda: None)
+        other.rebuild(facts)
+        assert files.number == 2
+        other.rebuild(facts)
+        files.path(2).unlink()
+    assert databases(tmp_path / "search") == ["search-1.db", "search-3.db"]
+    assert files.number == 3
+    other.rebuild(facts)
+    assert databases(tmp_path / "search") == ["search-4.db"]
+
+
 def test_who_reads_an_old_file_goes_on(files: IndexFiles, facts: MadeUpFacts) -> None:
     files.refresh(facts)
     with closing(connect(files.path(1))) as old:

@@ -58,14 +58,11 @@ class IndexFiles:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._number = max(self._numbers(), default=0)
 
     @property
     def number(self) -> int:
-        """Of the file that counts; 0: there is none."""
-        if not self._number or not self.path(self._number).exists():
-            self._number = max(self._numbers(), default=0)  # another process has made one
-        return self._number
+        """Of the file that counts; 0: there is none. Another process may have made it just now."""
+        return max(self._numbers(), default=0)
 
     def path(self, number: int) -> Path:
         """Where the index of that number lies."""
@@ -81,7 +78,7 @@ class IndexFiles:
             return self.rebuild(facts, progress)
         if not changed:
             return Refreshed("unchanged", 0, facts.generation)
-        update(self.path(self._number), facts, changed)
+        update(self.path(self.number), facts, changed)
         return Refreshed("updated", len(changed), self._note("generation"))
 
     def rebuild(self, facts: Facts, progress: Callable[[int], None] | None = None) -> Refreshed:
@@ -90,15 +87,13 @@ class IndexFiles:
         for end in ("", *_BESIDE):
             unfinished.with_name(unfinished.name + end).unlink(missing_ok=True)
         build(unfinished, facts, progress)
-        number = 1 + max(self._numbers(), default=0)
-        unfinished.rename(self.path(number))
-        self._number = number
+        unfinished.rename(self.path(1 + self.number))
         self._remove_old()
         return Refreshed("rebuilt", self._note("total"), self._note("generation"))
 
     def _changed(self, facts: Facts) -> list[str] | None:
         """What has changed since the index was made; None: it has to be made anew."""
-        with closing(connect(self.path(self._number))) as database:
+        with closing(connect(self.path(self.number))) as database:
             if read_identity(database) != facts.identity:
                 return None
             generation = read_note(database, "generation")
@@ -109,13 +104,14 @@ class IndexFiles:
         return None if changed is None or updates + len(changed) > most else changed
 
     def _note(self, key: str) -> int:
-        with closing(connect(self.path(self._number))) as database:
+        with closing(connect(self.path(self.number))) as database:
             return read_note(database, key)
 
     def _remove_old(self) -> None:
         """Remove files that no longer count; one that is still open may have to wait."""
+        newest = self.number
         for number in self._numbers():
-            if number < self._number:
+            if number < newest:
                 for end in ("", *_BESIDE):
                     with suppress(OSError):
                         self._folder.joinpath(f"search-{number}.db{end}").unlink(missing_ok=True)
