@@ -127,6 +127,14 @@ def test_only_what_counts_is_let_in() -> None:
     assert index(B, NOBODY, {})
 
 
+def test_a_feed_that_another_writer_claims_for_another_kind_is_let_in_for_both() -> None:
+    acceptance = Acceptance(G)
+    views = ({B: Authority(A, "index", "crawler")}, {B: Authority(B, "days", "crawler")})
+    assert acceptance.update(*views) == ["index", "days"]
+    assert acceptance.policy("index")(B, NOBODY, {})
+    assert acceptance.policy("days")(B, NOBODY, {})
+
+
 def test_who_counts_no_longer_is_not_let_in_anew() -> None:
     acceptance = Acceptance(G)
     acceptance.update({A: Authority(A, "meta", "crawler")})

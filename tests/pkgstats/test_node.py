@@ -11,7 +11,7 @@ from hypermultifeed import StorageLockedError
 from pkgstats.group import SEARCH_KINDS, Group, GroupError
 from pkgstats.view.reading import View
 
-from .nodes import fill, node, rows, until
+from .nodes import DEADLINE_S, fill, node, rows, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 def packages(one: Node) -> int:
     with View.open(one.view_path) as view:
         return view.counts().packages
+
+
+def cards(one: Node) -> int:
+    with View.open(one.view_path) as view:
+        return sum(facts.card is not None for facts in view.writers())
 
 
 def view_hash(one: Node) -> bytes:
@@ -122,7 +127,7 @@ async def test_who_has_no_feeds_for_it_does_not_crawl(tmp_path: Path) -> None:
             await one.crawling()
 
 
-async def test_who_is_set_aside_is_let_in_no_more_until_it_is_forgiven(tmp_path: Path) -> None:
+async def test_who_is_set_aside_counts_no_more_until_it_is_forgiven(tmp_path: Path) -> None:
     (tmp_path / "owner").mkdir()
     group = Group.create(tmp_path / "owner")
     async with (
@@ -133,17 +138,39 @@ async def test_who_is_set_aside_is_let_in_no_more_until_it_is_forgiven(tmp_path:
         key = await fill(writer, "writer", rows("a", 10))
         await owner.membership.admit(key)
         await until(owner, lambda: packages(owner) == 10)
-        index = owner.multis["index"].feeds()[-1].key
         for _ in range(100):
             await owner.note_check(key, wrong=True)
         await owner.catch_up()
         assert packages(owner) == 0
-        assert index not in owner._acceptance._allowed["index"]
         with pytest.raises(GroupError, match="nothing was heard"):
             await owner.forgive(bytes(32))
         await owner.forgive(key)
         assert packages(owner) == 10
-        assert index in owner._acceptance._allowed["index"]
+
+
+async def test_who_is_set_aside_is_heard_and_can_do_better(tmp_path: Path) -> None:
+    (tmp_path / "owner").mkdir()
+    group = Group.create(tmp_path / "owner")
+    async with node(tmp_path / "writer", Group(group.key)) as writer:
+        key = await fill(writer, "writer", rows("a", 10))
+        async with node(tmp_path / "owner", group, writer, kinds=["meta"]) as owner:
+            await owner.membership.admit(key)
+            await until(owner, lambda: cards(owner) == 1)
+            for number in range(100):
+                await owner.note_check(key, wrong=number < 2)
+            await owner.catch_up()
+        async with node(tmp_path / "owner", group, writer, kinds=SEARCH_KINDS) as owner:
+            index = owner.multis["index"]
+            async with asyncio.timeout(DEADLINE_S):
+                with index.events() as added:
+                    feed = index.feeds()[0] if index.feeds() else (await anext(added)).feed
+                await feed.get(0)
+            await owner.catch_up()
+            assert packages(owner) == 0, "it was offered anew, and does not count"
+            for _ in range(100):
+                await owner.note_check(key, wrong=False)
+            await owner.catch_up()
+            assert packages(owner) == 10
 
 
 async def test_a_folder_is_open_once(tmp_path: Path) -> None:

@@ -164,18 +164,22 @@ def with_rate(listed: GroupList | None, rate: int, *, now: int) -> GroupList:
 
 
 class Acceptance:
-    """Which feeds of each kind are let in: those that count, and nobody else's."""
+    """Which feeds of each kind are let in: those that count or may do so again, and no others."""
 
     def __init__(self, group: bytes) -> None:
         """Let in the feed with the group's lists, by which all others are found."""
         self._allowed: dict[str, frozenset[bytes]] = {kind: frozenset() for kind in CORES}
         self._allowed["meta"] = frozenset([group])
 
-    def update(self, authorities: Mapping[bytes, Authority]) -> list[str]:
-        """Let in what counts now; returns the kinds for which that is somebody new."""
+    def update(self, *views: Mapping[bytes, Authority]) -> list[str]:
+        """Let in the feeds of these, see `trust.authorities`; returns the kinds with new ones.
+
+        Several may differ about a feed that two writers claim, each for another kind.
+        """
+        named = [(key, one.kind) for authorities in views for key, one in authorities.items()]
         grown = []
         for kind in CORES:
-            allowed = frozenset(key for key, one in authorities.items() if one.kind == kind)
+            allowed = frozenset(key for key, of in named if of == kind)
             if allowed - self._allowed[kind]:
                 grown.append(kind)
             self._allowed[kind] = allowed

@@ -380,13 +380,16 @@ class Node:
             self.on_progress(progress)
 
     def _judge(self) -> None:
-        """Let in whom the list and the cards name now."""
+        """Let in whom the list and the cards name now.
+
+        Who is set aside is let in too: only from what it says can be seen that it does better.
+        """
         writers = self._view.writers()
         cards = {one.key: one.card for one in writers if one.card}
         aside = {one.key for one in writers if trust.is_set_aside(one.checked, one.wrong)}
         own = Writer.keys(self.multis[trust.META], self.group.key)
         listed = self._view.group_list()
-        counted = trust.authorities(self.group.key, listed, cards, own=own, aside=aside)
-        for kind in self._acceptance.update(counted):
+        named = partial(trust.authorities, self.group.key, listed, cards, own=own)
+        for kind in self._acceptance.update(named(aside=aside), named()):
             if kind in self.multis:
                 self.multis[kind].reconsider()
