@@ -2,7 +2,8 @@
 
     .venv/bin/python -m tools.ground FOLDER && .venv/bin/pkgstats serve --offline --data FOLDER
 
-Names, versions and monthly downloads are those of npm's list; days, weeks and readmes are made up.
+Names, versions and monthly downloads are those of npm's list; dates, days, weeks and readmes are
+made up, of each package its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import hashlib
 import math
 import sys
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 DAY_MS = 86_400_000
 WEEK = 7
+THURSDAY = 3
+"""The first of January 1970, counted from Monday."""
+
+SATURDAY = 5
 SPAN = 420
 """Days of downloads that are told."""
 
@@ -129,16 +135,74 @@ OLD = Made("left-pad", "1.3.0", 5_532_379, "Fills a text up to a width", ("pad",
 MAINTAINER = "mafintosh"
 
 
-def days_of(made: Made) -> list[int]:
-    """Downloads a day: a week's rhythm and some growth; one day on which nothing was counted."""
-    usual = made.downloads / 30
-    found = [
-        round(
-            usual * (0.7 + 0.4 * day / SPAN) * (0.55 if day % WEEK > 4 else 1.1 + math.sin(day) / 9)
+POPULAR = {
+    "semver": 2_400_000_000,
+    "debug": 2_100_000_000,
+    "chalk": 1_700_000_000,
+    "commander": 1_300_000_000,
+    "uuid": 900_000_000,
+    "typescript": 500_000_000,
+    "zod": 300_000_000,
+    "express": 250_000_000,
+}
+"""Of these only days are told, about as many as in npm's list, so that there are some that rise."""
+
+
+def lot(name: str) -> float:
+    """A number from 0 to 1 of its own for each package, always the same."""
+    return zlib.crc32(name.encode()) / 2**32
+
+
+def days_of(name: str, downloads: int, today: int) -> list[int]:
+    """Downloads of each of the last days: quiet weekends, and growth, much or little or none."""
+    own = lot(name)
+    rise, usual = own * 0.9 - 0.1, downloads / 30
+    found = []
+    for day in range(SPAN):
+        weekend = (today - SPAN + day + THURSDAY) % WEEK >= SATURDAY
+        wave = math.sin(day / (11 + 9 * own) + WEEK * own) / 15 + math.sin(day * (1 + own)) / 40
+        level = 1 - rise * (1 - day / SPAN) + wave
+        found.append(round(usual * level * (0.55 if weekend else 1.18)))
+    return found
+
+
+def day_counts(name: str, downloads: int, now: int) -> DayCounts:
+    """Downloads by day, up to yesterday; of `OLD` a day is missing."""
+    today = now // DAY_MS
+    days = days_of(name, downloads, today)
+    if name == OLD.name:
+        days[SPAN - 33] = 0
+    return DayCounts(
+        observed_at=now,
+        source="downloads",
+        name=name,
+        first_day=today - SPAN,
+        span=SPAN,
+        counts=counts.pack([days]),
+    )
+
+
+def week_counts(made: Made, now: int) -> list[WeekCounts]:
+    """Which versions are taken, the last week first: those that come later take over."""
+    today, versions = now // DAY_MS, versions_of(made)
+    days = days_of(made.name, made.downloads, today)
+    found = []
+    for back in range(WEEKS):
+        shares = [(number + 1) ** (2.5 - 2 * back / WEEKS) for number in range(len(versions))]
+        last = SPAN - WEEK * back
+        each = sum(days[last - WEEK : last]) / sum(shares)
+        found.append(
+            WeekCounts(
+                observed_at=now,
+                source="downloads",
+                name=made.name,
+                last_day=today - 1 - WEEK * back,
+                versions={
+                    version: max(1, round(each * share))
+                    for version, share in zip(versions, shares, strict=True)
+                },
+            )
         )
-        for day in range(SPAN)
-    ]
-    found[SPAN - 33] = 0
     return found
 
 
@@ -156,17 +220,17 @@ def versions_of(made: Made) -> list[str]:
 
 def facts_of(made: Made, now: int) -> dict[str, list[Known]]:
     """Everything about one package, by kind of core."""
-    today = now // DAY_MS
     readme = README.format(name=made.name, summary=made.summary).encode()
     digest = hashlib.blake2b(readme, digest_size=32).digest()
     versions = versions_of(made)
     old = made is OLD
+    latest, pause = 3 + int(60 * lot(made.name)), 20 + int(40 * lot(made.version))
     snapshot = Snapshot(
         observed_at=now,
         source="registry",
         name=made.name,
         version=made.version,
-        modified=now - 40 * DAY_MS,
+        modified=now - latest * DAY_MS,
         description=made.summary,
         keywords=made.keywords,
         licence="WTFPL" if old else "Apache-2.0",
@@ -182,7 +246,7 @@ def facts_of(made: Made, now: int) -> dict[str, list[Known]]:
         dist_tags={"latest": made.version, "next": f"{major_of(made.version) + 1}.0.0-0"},
         readme_hash=digest,
         readme_block=None,
-        created=now - 2000 * DAY_MS,
+        created=now - (1000 + int(2500 * lot(made.name))) * DAY_MS,
     )
     events = [
         VersionEvent(
@@ -190,36 +254,19 @@ def facts_of(made: Made, now: int) -> dict[str, list[Known]]:
             source="registry",
             name=made.name,
             version=version,
-            published=now - (40 + 60 * (len(versions) - 1 - number)) * DAY_MS,
+            published=now - (latest + pause * (len(versions) - 1 - number)) * DAY_MS,
             unpacked=120_000 + 3000 * number,
             deprecated="has a leak" if number == 1 else "",
             publisher=MAINTAINER if not old else "stevemao",
         )
         for number, version in enumerate(versions)
     ]
-    days = DayCounts(
-        observed_at=now,
-        source="downloads",
-        name=made.name,
-        first_day=today - SPAN,
-        span=SPAN,
-        counts=counts.pack([days_of(made)]),
-    )
-    weeks = [
-        WeekCounts(
-            observed_at=now,
-            source="downloads",
-            name=made.name,
-            last_day=today - 1 - WEEK * back,
-            versions={
-                version: max(1, round(made.downloads / 40 * (number + 1) ** (2 - back / WEEKS)))
-                for number, version in enumerate(versions)
-            },
-        )
-        for back in range(WEEKS)
-    ]
     part = ReadmePart(observed_at=now, source="tarball", digest=digest, text=readme)
-    return {"detail": [snapshot, *events], "days": [days, *weeks], "readme": [part]}
+    return {
+        "detail": [snapshot, *events],
+        "days": [day_counts(made.name, made.downloads, now), *week_counts(made, now)],
+        "readme": [part],
+    }
 
 
 async def make_ground(folder: Path) -> None:
@@ -235,6 +282,7 @@ async def make_ground(folder: Path) -> None:
         for one in made:
             for records in facts_of(one, now).values():
                 await writer.append(records)
+        await writer.append([day_counts(name, usual, now) for name, usual in POPULAR.items()])
         await node.index()
 
 
