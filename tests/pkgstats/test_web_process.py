@@ -152,3 +152,26 @@ async def test_their_log_is_where_it_was_asked_for_and_tells_no_queries(
     assert '"GET /search HTTP/1.1" 200 ' in first
     assert "secret" not in first
     assert '"GET /metrics HTTP/1.1" 200 ' in second
+
+
+async def test_what_fails_in_them_stands_in_their_log_alone(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    hook.joinpath("sitecustomize.py").write_text(
+        "from pkgstats.web.site import Site\nSite.ask = lambda *_: 1 / 0\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(hook))
+    async with (
+        pages_process(filled, "127.0.0.1", 0) as address,
+        httpx.AsyncClient(base_url=address, trust_env=False) as http,
+    ):
+        answer = await http.get("/package/left-pad?unknown=1")
+    assert answer.status_code == 500
+    assert "Something went wrong" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "ZeroDivisionError" not in answer.text
+    log = (filled / LOG).read_text()
+    assert log.count("ZeroDivisionError: division by zero\n") == 1
+    assert "no answer to GET '/package/left-pad'\nTraceback" in log

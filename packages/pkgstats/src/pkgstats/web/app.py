@@ -6,6 +6,7 @@ A request passes through these layers, those that cost least first:
     Forwarded   says whose request it is     (public sites only)
     Watching    tells the log and the metrics how it went
     Guard       refuses what is not asked honestly, adds headers
+    Failing     answers where the layers below fail, and logs why
     Limited     takes the price of any answer (public sites only)
     PageCache   answers what is remembered
     Limited     takes the price of making one (public sites only)
@@ -18,7 +19,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 
+from pkgstats.web.failing import Failing
 from pkgstats.web.freshness import Freshness
 from pkgstats.web.guard import READING, Guard
 from pkgstats.web.limiting import Forwarded, Limited, answer_price, making_price
@@ -26,18 +29,17 @@ from pkgstats.web.limits import Limits
 from pkgstats.web.machines import openapi
 from pkgstats.web.metrics import Metrics
 from pkgstats.web.pagecache import PageCache
-from pkgstats.web.pages.errors import nowhere
+from pkgstats.web.pages.errors import nowhere, went_wrong
 from pkgstats.web.respond import respond
-from pkgstats.web.routes import OTHERS, PAGES, routes_of
+from pkgstats.web.routes import OTHERS, PAGES, format_of, routes_of
 from pkgstats.web.turns import Turns
 from pkgstats.web.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Scope
 
     from pkgstats.web.site import Site
     from pkgstats.web.watching import Answered
@@ -63,7 +65,14 @@ def application(
     async def nothing_there(request: Request, _: Exception) -> Response:
         return respond(site, request, await nowhere(site, request))
 
-    inner = Starlette(routes=routes_of(site), exception_handlers={404: nothing_there})
+    async def left_to_failing(_: Request, error: Exception) -> Response:
+        raise error
+
+    def failed(scope: Scope) -> Response:
+        return respond(site, Request({**scope, "format": format_of(scope)}), went_wrong())
+
+    handlers = {404: nothing_there, Exception: left_to_failing}
+    inner = Starlette(routes=routes_of(site), exception_handlers=handlers)
     limits = Limits() if site.settings.public else None
     app: ASGIApp = Turns(inner)
     if limits is not None:
@@ -78,6 +87,7 @@ def application(
     )
     if limits is not None:
         app = Limited(app, limits=limits, price=answer_price)
+    app = Failing(app, failed)
     https = site.settings.base.startswith("https:")
     app = Guard(app, hosts, methods=READING, https=https)
     metrics = Metrics(path for path, _ in (*PAGES, *OTHERS))

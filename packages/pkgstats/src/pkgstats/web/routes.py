@@ -105,6 +105,13 @@ def routes_of(site: Site) -> list[BaseRoute]:
     return [*others, *files, *pages]
 
 
+def format_of(scope: Scope) -> str:
+    """The format that an address asks for, whatever becomes of it."""
+    if scope["path"] in (path for path, _ in OTHERS):
+        return "json"
+    return addresses.split(scope.get("raw_path") or scope["path"].encode())[1]
+
+
 def _answering(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:

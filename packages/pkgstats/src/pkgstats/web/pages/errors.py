@@ -92,6 +92,12 @@ def not_found(_: Request) -> Page:
     return trouble("Not found", "There is nothing at this address.", 404)
 
 
+def went_wrong() -> Page:
+    """The page could not be made; why is nobody's business but the owner's."""
+    sentence = "This page could not be made. What went wrong stands in pages.log."
+    return trouble("Something went wrong", sentence, 500)
+
+
 async def nowhere(site: Site, request: Request) -> Page:
     """There is no such address; packages are shown whose name is like its end."""
     end = request.url.path.rstrip("/").removeprefix("/")[-NAME_CHARACTERS_MAX:]
