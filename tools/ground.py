@@ -138,12 +138,13 @@ MAINTAINER = "mafintosh"
 POPULAR = {
     "semver": 2_400_000_000,
     "debug": 2_100_000_000,
+    "strip-ansi": 1_700_000_000,
     "chalk": 1_700_000_000,
-    "commander": 1_300_000_000,
-    "uuid": 900_000_000,
-    "typescript": 500_000_000,
-    "zod": 300_000_000,
-    "express": 250_000_000,
+    "ms": 1_500_000_000,
+    "@types/node": 1_000_000_000,
+    "readable-stream": 1_000_000_000,
+    "resolve": 650_000_000,
+    "chokidar": 490_000_000,
 }
 """Of these only days are told, about as many as in npm's list, so that there are some that rise."""
 
