@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -90,8 +91,9 @@ def mixed(names: list[str]) -> list[str]:
 
 
 async def packages_in(wire: Wire) -> int:
-    told = json.loads((await wire.get("/healthz")).body)
-    return int(told["packages"])
+    """How many the view has, as `/metrics` tells it; nothing at first."""
+    found = re.search(rb"^pkgstats_packages (\S+)", (await wire.get("/metrics")).body, re.MULTILINE)
+    return int(float(found[1])) if found else 0
 
 
 async def taken_in(pages: str, wanted: int) -> float:
@@ -107,8 +109,9 @@ async def quiet(pages: str, name: str) -> None:
     """Until the search index has the last package, too."""
     async with Wire(pages) as wire:
         while True:
-            answer = await wire.get(f"/api/search?size=1&q={quote(f'pkg:{name}')}")
-            if answer.status == 200 and json.loads(answer.body)["exact"] == name:
+            answer = await wire.get(f"/api/search?size=3&q={quote(name)}")
+            told = json.loads(answer.body) if answer.status == 200 else {"results": []}
+            if any(one["name"] == name for one in told["results"]):
                 return
             await asyncio.sleep(1)
 

@@ -7,7 +7,7 @@ from tests.pkgstats.nodes import node
 
 from pkgstats.group import Group
 from pkgstats.listing import Row, index_records
-from pkgstats.web.freshness import LOOK_EVERY_S, Freshness
+from pkgstats.web.freshness import HOLD_S, LOOK_EVERY_S, Freshness
 
 from .browsing import site_of
 from .facts import NOW, TODAY
@@ -21,7 +21,11 @@ async def more_facts(folder: Path) -> None:
     assert group is not None
     async with node(folder, group, alone=True) as one:
         writer = await one.write("another time")
-        records = index_records([Row("fresh", "1.0.0", 1, "")], observed_at=NOW, source="list")
+        records = index_records(
+            [Row("fresh", "1.0.0", writer.feeds["index"].length, "")],
+            observed_at=NOW,
+            source="list",
+        )
         await writer.append(records)
         await one.index()
 
@@ -43,6 +47,13 @@ async def test_each_change_is_another_state(rich: Path, tmp_path: Path) -> None:
         assert second is not None
         assert second.generation > first.generation
         assert second.indexed == second.generation
+        await more_facts(folder)
+        now += LOOK_EVERY_S
+        assert freshness.state() is second  # where much changes, a state counts for longer
+        now += HOLD_S - LOOK_EVERY_S
+        third = freshness.state()
+        assert third is not None
+        assert third.generation > second.generation
 
 
 async def test_another_day_is_another_state(rich: Path) -> None:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from pkgstats.web.site import Site
 
 LOOK_EVERY_S: Final = 0.1
-"""How old an answer may be: so long nobody looks again."""
+"""How old an answer may be where little changes: so long nobody looks again."""
+
+HOLD_S: Final = 2.0
+"""How long a state counts that follows another one. While facts stream in there is a new one many
+times a second, and pages that are made anew for each would hold up who makes them."""
 
 DAY_MS: Final = 86_400_000
 
@@ -37,7 +41,8 @@ class State(NamedTuple):
 
 
 class Freshness:
-    """Looks which state there is, at most every `LOOK_EVERY_S`, through connections of its own.
+    """Looks which state there is, through connections of its own, so that pages follow at once
+    where little changes, and every `HOLD_S` where much does.
 
     For the event loop: it reads three rows that are in memory, which takes less than handing it
     to a thread would.
@@ -55,8 +60,9 @@ class Freshness:
         """The state; None: there is none yet."""
         now = self._clock()
         if now >= self._due:
-            self._due = now + LOOK_EVERY_S
-            self._found = self._look()
+            before, self._found = self._found, self._look()
+            is_next = before is not None and self._found != before
+            self._due = now + (HOLD_S if is_next else LOOK_EVERY_S)
         return self._found
 
     def _look(self) -> State | None:
