@@ -58,6 +58,7 @@ def test_interrupted_then_run_to_the_end_then_once_more(tmp_path: Path) -> None:
     first = demo(tmp_path, "--lookup", "left-pad").stdout
     assert "20,000 packages merged and indexed" in first
     assert "left-pad 1.3.0" in first
+    assert "Pages:" not in first, "it is over before anybody could open them"
     again = demo(tmp_path, "--lookup", "semver", "--lookup", "no-such-packag", code=1).stdout
     assert re.search(r"told by +writer-1 \([0-9a-f]{8}\)", again)
     assert "no-such-packag: not among these 20,000 packages" in again

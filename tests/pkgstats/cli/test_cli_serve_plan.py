@@ -37,6 +37,19 @@ def test_others_read_the_pages_only_if_that_was_asked_for(host: str) -> None:
     assert planned(**OPTIONS | {"host": host, "public": True}).settings.public
 
 
+def test_what_it_does_is_said() -> None:
+    local = "http://127.0.0.1:9/"
+    idle = planned(**OPTIONS)
+    assert (idle.asks, idle.readers) == (
+        "nothing: neither --follow nor --fetch",
+        "this machine alone",
+    )
+    busy = planned(**OPTIONS | {"follow": True, "fetch": True, "registry": local, "public": True})
+    assert busy.asks.startswith("what changes, and what is due; packages that are not held")
+    assert busy.readers == "whoever reaches them (--public)"
+    assert planned(**OPTIONS | {"fetch": True, "registry": local}).asks.startswith("packages")
+
+
 def test_what_the_pages_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     asked = {"public": True, "base": "https://a.example/", "trust_proxy": True}

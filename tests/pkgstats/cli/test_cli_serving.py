@@ -15,7 +15,13 @@ import pytest
 from click.testing import CliRunner
 
 from pkgstats.cli import main
+from pkgstats.cli.serve_plan import planned
+from pkgstats.cli.serving import tell
+from pkgstats.group import Group
+from pkgstats.node import Node
 from pkgstats.web.door import Door
+
+from .test_cli_serve_plan import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +114,21 @@ def test_where_pages_are_and_where_peers_reach_it_are_said_apart(filled: Path) -
     with serve(filled, *here, *network) as running:
         assert running.told["pages"] == f"http://127.0.0.1:{pages}"
         assert running.told["listens"] == [f"127.0.0.1:{peers}"]
+
+
+async def test_it_tells_people_where_to_look_and_what_it_does(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = Group.find(filled)
+    assert group is not None
+    async with Node(filled, group) as one:
+        tell(one, planned(**OPTIONS), "http://127.0.0.1:9", as_json=False)
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"group {group.key.hex()} (yours)" in told
+    assert "pages http://127.0.0.1:9 for this machine alone" in told
+    assert "peers none: --offline crawls nothing" in told
+    assert "Open the pages in a browser." in told
+    assert "Ctrl-C ends this and the pages." in told
 
 
 def test_sigterm_ends_it_in_order(filled: Path) -> None:

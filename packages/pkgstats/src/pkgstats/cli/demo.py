@@ -70,7 +70,7 @@ def demo(folder: Path, names: tuple[str, ...], port: int) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     out = console()
-    with Session(demo_folder(folder), out, port) as running:
+    with Session(demo_folder(folder), out, None if names else port) as running:
         if names:
             known = [running.look_up(name) for name in names]
             sys.exit(0 if all(known) else 1)
@@ -102,7 +102,8 @@ class Ready(NamedTuple):
 class Session:
     """The demo in a thread of its own, so that the terminal has the main one."""
 
-    def __init__(self, folder: Path, out: Console, port: int) -> None:
+    def __init__(self, folder: Path, out: Console, port: int | None) -> None:
+        """Take where it lies, where it is shown, and the port of the pages; None: no pages."""
         self._folder = folder
         self._out = out
         self._port = port
@@ -200,22 +201,23 @@ class Session:
             with Bars(self._out) as bars:
                 done = await gather(node, self._folder, bars.show)
             conclude(done, self._out)
-            address = await stack.enter_async_context(serving_pages(node, HOST, self._free_port()))
-            self._out.print(f"Pages:  {address}", soft_wrap=True)
+            if self._port is not None:
+                pages = serving_pages(node, HOST, self._free_port(self._port))
+                tell_pages(await stack.enter_async_context(pages), self._out)
             ended = asyncio.Event()
             with begun():
                 self._ready.set_result(Ready(node, asyncio.get_running_loop(), ended))
                 await ended.wait()
 
-    def _free_port(self) -> int:
+    def _free_port(self, wanted: int) -> int:
         """The port that is wanted, or 0 if it is taken."""
         from pkgstats.web.server import listening  # noqa: PLC0415
 
         try:
-            listening(HOST, self._port).close()
+            listening(HOST, wanted).close()
         except OSError:
             return 0
-        return self._port
+        return wanted
 
 
 def wait_for(future: Future[Any]) -> Any:
@@ -248,6 +250,17 @@ def conclude(done: Done, out: Console) -> None:
         f" {done.seconds:.1f} s.\nView hash {done.view_hash.hex()[:16]}; any peer that reads the"
         " same feeds has the same. The writers have ended:\nwhat follows comes from the reader's"
         " own copy.",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def tell_pages(address: str, out: Console) -> None:
+    """Say where the pages are, what they show, and how all of it ends."""
+    out.print(
+        f"Pages:  {address} shows the reader's packages, to this machine alone, from a process of"
+        " its own.\nOpen it in a browser; Ctrl-C ends all of it, and the next run begins with what"
+        " is here.",
         soft_wrap=True,
         markup=False,
     )

@@ -85,6 +85,18 @@ class Plan:
     follow: Addresses | None = None
     fetch: Addresses | None = None
 
+    @property
+    def asks(self) -> str:
+        """About what a registry is asked, for people."""
+        follows = ["what changes, and what is due"] if self.follow else []
+        fetches = ["packages that are not held, once somebody looks at them"] if self.fetch else []
+        return "; ".join([*follows, *fetches]) or "nothing: neither --follow nor --fetch"
+
+    @property
+    def readers(self) -> str:
+        """Who may read the pages, for people."""
+        return "whoever reaches them (--public)" if self.settings.public else "this machine alone"
+
 
 def all_of(*options: Any) -> Callable[[Verb], Verb]:
     """Several options, in their order."""

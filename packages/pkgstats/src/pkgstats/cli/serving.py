@@ -82,7 +82,7 @@ async def serve_until_ended(folder: Path, group: Group, plan: Plan, as_json: boo
         pages = serving_pages(node, plan.host, plan.port, plan.settings, plan.fetch)
         async with pages as address:
             with begun(), ended_by_signal() as ended:
-                tell(node, address, as_json)
+                tell(node, plan, address, as_json)
                 await watch(node, ended, shown=sys.stderr.isatty() and not as_json)
 
 
@@ -141,8 +141,8 @@ def ended_by_signal() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(signal.SIGTERM)
 
 
-def tell(node: Node, address: str, as_json: bool) -> None:
-    """Say what runs, and where."""
+def tell(node: Node, plan: Plan, address: str, as_json: bool) -> None:
+    """Say what runs, where, and what it does."""
     own = node.writer.key if node.writer else None
     listens = [written(one) for one in node.addresses]
     if as_json:
@@ -154,13 +154,17 @@ def tell(node: Node, address: str, as_json: bool) -> None:
         ("group", f"{node.group.key.hex()} ({whose})"),
         ("folder", str(node.folder)),
         ("peers", f"at {', '.join(listens)}" if listens else "none: --offline"),
-        ("pages", address),
+        ("crawls", plan.asks),
+        ("pages", f"{address} for {plan.readers}"),
     ]
     if own is not None:
         lines.insert(1, ("writer", own.hex()))
     for title, value in lines:
         remarks.print(Text.assemble((f"{title:8}", "dim"), value))
-    remarks.print("Ctrl-C ends it; other verbs work meanwhile.", style="dim")
+    remarks.print(
+        "Open the pages in a browser. Other verbs work meanwhile; Ctrl-C ends this and the pages.",
+        style="dim",
+    )
 
 
 async def watch(node: Node, ended: asyncio.Event, *, shown: bool) -> None:
