@@ -180,7 +180,7 @@ def assert_nothing_happened(found: Opened, sections: int, *, images: bool) -> No
     page = found.page
     assert page.evaluate("caught") == []
     assert found.events == []
-    assert set(found.asked) <= ({("image", "https"), ("image", "http")} if images else set())
+    assert set(found.asked) <= ({("image", "https")} if images else set())
     assert len(page.frames) == len(page.context.pages) == 1
     followed = page.evaluate("followed")
     assert followed
