@@ -69,6 +69,13 @@ def pages(ground: Path) -> Iterator[str]:
         yield address
 
 
+def copied(ground: Path, to: Path) -> Path:
+    """A copy of the ground, which others may have open."""
+    folder = to / "node"
+    shutil.copytree(ground, folder, ignore=shutil.ignore_patterns("serve.json", "*.lock"))
+    return folder
+
+
 class serving:  # noqa: N801 - a context manager
     """`pkgstats serve` on a folder, as long as the block lasts; without further options offline."""
 
@@ -94,6 +101,9 @@ class serving:  # noqa: N801 - a context manager
         lines = [self._process.stdout.readline()]
         while lines[-1] not in {"}\n", ""}:
             lines.append(self._process.stdout.readline())
+        if not lines[-1]:
+            self.__exit__()
+            pytest.fail("serve has ended early; see its words above")
         return str(json.loads("".join(lines))["pages"])
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from tests.pkgstats.browser.conftest import serving
+from tests.pkgstats.browser.conftest import copied, serving
 from tests.pkgstats.browser.test_browser_pages import ROUTES
 
 from pkgstats.folder import VIEW_FILE, search_in
@@ -83,7 +83,8 @@ def test_the_processes_of_serve_reach_each_other_and_nobody_else(
     (tmp_path / "sitecustomize.py").write_text(HOOK)
     log = tmp_path / "outgoing.log"
     monkeypatch.setenv("OUTGOING", str(log))
-    with serving(ground, environment=str(tmp_path)) as address:
+    folder = copied(ground, tmp_path)
+    with serving(folder, environment=str(tmp_path)) as address:
         asked = [httpx.get(address + route, trust_env=False) for route in ROUTES]
         assert max(one.status_code for one in asked) < 500
     reached = log.read_text().splitlines()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
-from tests.pkgstats.browser.conftest import serving
+from tests.pkgstats.browser.conftest import copied, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,8 +49,7 @@ def walk(page: Page, address: str) -> None:
 def test_a_persons_walk_and_once_more_offline(
     ground: Path, tmp_path: Path, chromium: Browser
 ) -> None:
-    folder = tmp_path / "node"
-    shutil.copytree(ground, folder, ignore=shutil.ignore_patterns("serve.json", "*.lock"))
+    folder = copied(ground, tmp_path)
     for how in (("--no-dht", "--no-lan", "--peer-host", "127.0.0.1"), ("--offline",)):
         with serving(folder, *how) as address:
             for scripts in (True, False):

@@ -606,6 +606,16 @@ def test_a_full_queue_takes_newcomers_instead_of_those_with_many() -> None:
     assert peers.untried(TOPIC) == CANDIDATES_MAX
 
 
+def test_nobody_is_asked_once_all_have_gone() -> None:
+    peers = queue()
+    for number in range(ASK_ABOVE + 2):
+        add(peers, public(number))
+    assert peers.next_to_ask(0.0) is not None
+    assert peers.get_timer(0.0) is not None
+    peers.leave(TOPIC)
+    assert peers.get_timer(0.0) is None
+
+
 def test_what_ends_twice_ends_once() -> None:
     peers = queue()
     add(peers)

@@ -335,7 +335,8 @@ class PeerQueue:
         if self._is_crowded(places):
             times.append(min(one.since for one in self._dialling) + CROWDED_S)
         may_begin = self.dialling < places and not self._budget.is_full
-        if self._asking.unasked or (self.waiting and may_begin):
+        may_ask = self._asking.unasked > 0 and self.waiting > ASK_ABOVE
+        if may_ask or (self.waiting and may_begin):
             times.append(now + LOOK_AGAIN_S)
         return min(times, default=None)
 
