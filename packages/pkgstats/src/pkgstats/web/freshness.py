@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LOOK_EVERY_S: Final = 0.1
 """How old an answer may be where little changes: so long nobody looks again."""
 
-HOLD_S: Final = 2.0
+HOLD_S: Final = 10.0
 """How long a state counts that follows another one. While facts stream in there is a new one many
 times a second, and pages that are made anew for each would hold up who makes them."""
 
