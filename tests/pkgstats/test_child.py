@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,10 @@ async def test_it_says_something_and_ends_when_it_is_asked_to(tmp_path: Path) ->
     log = tmp_path / "log"
     async with child_process("w", *words, "--parts", "20000", log=log, yields=True) as child:
         assert (await anext(child.said()))["told"] == 0
+        if sys.platform != "win32":  # Ctrl-C does not reach it, and its priority counts beside ours
+            pid = child._process.pid
+            assert os.getpgid(pid) == pid
+            assert os.getsid(pid) == os.getsid(0)
     assert child._process.returncode == 0
     assert "Traceback" not in log.read_text()
 

@@ -29,7 +29,11 @@ LAST_WORDS_BYTES_MAX: Final = 4096
 STDIN: Final = 0
 
 _NEW_PROCESS_GROUP: Final = 0x200 if sys.platform == "win32" else 0
-"""Windows' way to keep Ctrl-C from a process; elsewhere a new session does it."""
+"""Windows' way to keep Ctrl-C from a process."""
+
+_OWN_GROUP: Final = None if sys.platform == "win32" else 0
+"""Elsewhere it is a process group. A session of its own would do too, but Linux gives each session
+its share of the processors, whatever is asked by `os.nice` within."""
 
 _BELOW_NORMAL: Final = 0x4000 if sys.platform == "win32" else 0
 
@@ -103,7 +107,7 @@ async def child_process(
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             limit=LINE_BYTES_MAX,
-            start_new_session=True,
+            process_group=_OWN_GROUP,
             creationflags=_NEW_PROCESS_GROUP | (_BELOW_NORMAL if yields else 0),
         )
     started = Child(name, process, log)
