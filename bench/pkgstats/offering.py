@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 CONNECTIONS = 64
 TICK_S = 0.002
 PATIENCE_S = 30.0
-NICE = 10
+NICE = 15
 """As the pages have it: who asks would be on another machine, and take no time from this one."""
 
 

@@ -37,7 +37,7 @@ LOG: Final = "pages.log"
 RENDERED: Final = "rendered"
 """The folder of rendered readmes; it may be deleted."""
 
-NICE: Final = 10
+NICE: Final = 15
 """On a busy machine replication comes first: a page that comes a little later harms nobody, a peer
 that falls behind does."""
 
