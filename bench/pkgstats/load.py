@@ -17,7 +17,6 @@ import argparse
 import asyncio
 import json
 import random
-import re
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,9 @@ sys.path.insert(0, str(ROOT))
 
 from bench.pkgstats.wire import Wire  # noqa: E402 - the root is not on the path before
 from tools.corpus import corpus  # noqa: E402
+
+from pkgstats.folder import VIEW_FILE  # noqa: E402
+from pkgstats.view.reading import View  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,19 +92,20 @@ def mixed(names: list[str]) -> list[str]:
     return [maker(names[at], words[at]) for maker, at in zip(chosen, places, strict=True)]
 
 
-async def packages_in(wire: Wire) -> int:
-    """How many the view has, as `/metrics` tells it; nothing at first."""
-    found = re.search(rb"^pkgstats_packages (\S+)", (await wire.get("/metrics")).body, re.MULTILINE)
-    return int(float(found[1])) if found else 0
-
-
-async def taken_in(pages: str, wanted: int) -> float:
-    """Seconds until so many packages are in the view."""
+def taken_in(view: Path, wanted: int) -> float:
+    """Seconds until so many of the writer's records are merged into the view."""
     began = time.perf_counter()
-    async with Wire(pages) as wire:
-        while await packages_in(wire) < wanted:  # noqa: ASYNC110 - it is in another process
-            await asyncio.sleep(LOOK_EVERY_S)
+    while records_in(view) < wanted:
+        time.sleep(LOOK_EVERY_S)
     return time.perf_counter() - began
+
+
+def records_in(view: Path) -> int:
+    """How many records of the index the view was made from so far."""
+    if not view.exists():
+        return 0
+    with View.open(view) as opened:
+        return sum(one.cores["index"].records for one in opened.writers() if "index" in one.cores)
 
 
 async def quiet(pages: str, name: str) -> None:
@@ -117,13 +120,13 @@ async def quiet(pages: str, name: str) -> None:
 
 
 def part_with(
-    pages: str, sharing: subprocess.Popen[str], offered: dict[str, Any]
+    view: Path, pages: str, sharing: subprocess.Popen[str], offered: dict[str, Any]
 ) -> dict[str, Any]:
     """Take in one part, while requests come in if there is a rate."""
     if not offered:
         return {
             "told": (told := more(sharing)),
-            "s": asyncio.run(taken_in(pages, told["packages"])),
+            "s": taken_in(view, told["records"]),
         }
     command = [str(HERE / "offering.py"), pages, str(offered["rate"]), str(offered["seconds"])]
     with child(*command) as offering:
@@ -132,7 +135,7 @@ def part_with(
         offering.stdin.close()
         offering.stdin = None
         told = more(sharing)
-        seconds = asyncio.run(taken_in(pages, told["packages"]))
+        seconds = taken_in(view, told["records"])
         return {"told": told, "s": seconds, "load": line_of(offering)}
 
 
@@ -160,14 +163,14 @@ def measure(work: Path, rows: int, rate: float, rounds: int) -> dict[str, Any]:
         serve = ["-P", "-m", "pkgstats", "serve", "--data", str(work / "reader"), "--search-only"]
         serve += ["--group", first["group"], "--peer", f"127.0.0.1:{first['port']}"]
         with child(*serve, "--port", "0", "--json") as serving:
-            pages = line_of(serving)["pages"]
-            asyncio.run(taken_in(pages, rows))
+            pages, view = line_of(serving)["pages"], work / "reader" / VIEW_FILE
+            taken_in(view, first["records"])
             asyncio.run(quiet(pages, lasts[0]))
             for number in range(2 * rounds):
                 kind = "loaded" if number % 2 else "alone"
                 last = runs["alone"][-1]["s"] if runs["alone"] else 0.0
                 offered = {"rate": rate, "seconds": last, "paths": paths} if number % 2 else {}
-                runs[kind].append(part_with(pages, sharing, offered))
+                runs[kind].append(part_with(view, pages, sharing, offered))
                 print(kind, runs[kind][-1], file=sys.stderr)
                 asyncio.run(quiet(pages, lasts[number + 1]))
     speeds = {

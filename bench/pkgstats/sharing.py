@@ -3,7 +3,7 @@
     python sharing.py FOLDER ROWS PHASES
 
 Prints a line of JSON with the group and the port once the first ``ROWS`` packages are told, and
-one with the packages that are told by now after each further part, which a line on standard input
+one with what is told by now after each further part, which a line on standard input
 asks for. All blocks are made before the first line: appending costs little.
 """
 
@@ -34,12 +34,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def parts(rows: int, count: int) -> Iterator[list[bytes]]:
-    """Blocks of the first packages that do not exist, of the next ones, and so on."""
+def parts(rows: int, count: int) -> Iterator[tuple[list[bytes], int]]:
+    """Blocks of the first packages that do not exist, of the next ones, and so on; and records."""
     made = (Row(*row) for row in corpus(rows * count))
     for _ in range(count):
-        records = index_records(list(islice(made, rows)), observed_at=now_ms(), source="list")
-        yield list(split_blocks(list(records)))
+        listed = list(islice(made, rows))
+        records = list(index_records(listed, observed_at=now_ms(), source="list"))
+        yield list(split_blocks(records)), len(records)
 
 
 async def main(folder: str, rows: int, count: int) -> None:
@@ -53,13 +54,13 @@ async def main(folder: str, rows: int, count: int) -> None:
         async with network:
             for multi in multis.values():
                 await network.swarm(multi)
-            for number, part in enumerate(blocks):
+            records = 0
+            for number, (part, more) in enumerate(blocks):
+                records += more
                 await writer.feeds["index"].extend(part)
-                told = {"group": group.key.hex(), "port": network.addresses[0][1]}
-                size = sum(map(len, part))
-                print(
-                    json.dumps(told | {"packages": rows * (number + 1), "bytes": size}), flush=True
-                )
+                told = {"packages": rows * (number + 1), "records": records}
+                place = {"group": group.key.hex(), "port": network.addresses[0][1]}
+                print(json.dumps(told | place), flush=True)
                 await asyncio.to_thread(sys.stdin.readline)
 
 

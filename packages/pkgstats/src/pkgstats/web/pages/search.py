@@ -33,12 +33,10 @@ async def search(site: Site, request: Request) -> Page | Response:
     if request.scope.get("format") == "html" and (path := page_of(found)):
         return _see(path)
     names = [one.name for one in found.hits]
-    details, generation = await site.ask_at(
-        lambda view: (view.details_of(names), view.generation), found.query.at
-    )
+    details = await site.ask_at(lambda view: view.details_of(names), found.query.at)
     similar = await near(site, unknown(found))
     data = told(text, found, details, similar, size=size, page=number)
-    lasts = found.query.age == ANY and found.query.at is None and found.generation == generation
+    lasts = found.query.age == ANY and found.query.at is None
     fetches = site.door is not None and site.door.fetches
     return _page(data, lasts=lasts, now=site.clock(), fetches=fetches)
 
