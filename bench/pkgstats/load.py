@@ -46,7 +46,8 @@ HOT = 400
 """Packages whose pages are asked for, the first ones more often."""
 
 LOOK_EVERY_S = 0.05
-LONG_S = 3600.0
+LOAD_S_MIN = 1.0
+"""Requests are offered for so long at least, however soon a small part is taken in."""
 
 
 @contextmanager
@@ -168,7 +169,7 @@ def measure(work: Path, rows: int, rate: float, rounds: int) -> dict[str, Any]:
             asyncio.run(quiet(pages, lasts[0]))
             for number in range(2 * rounds):
                 kind = "loaded" if number % 2 else "alone"
-                last = runs["alone"][-1]["s"] if runs["alone"] else 0.0
+                last = max([LOAD_S_MIN, *(one["s"] for one in runs["alone"])])
                 offered = {"rate": rate, "seconds": last, "paths": paths} if number % 2 else {}
                 runs[kind].append(part_with(view, pages, sharing, offered))
                 print(kind, runs[kind][-1], file=sys.stderr)
