@@ -1,6 +1,6 @@
 """Charts as SVG text, made of numbers. Pure, and of the standard library alone.
 
-Nothing in them depends on colour: lines differ by dashes and end markers, bands and bars by
+Nothing in them depends on colour: lines differ by dashes and end markers, bands by
 patterns, and each has its name beside it. They are drawn in `currentColor`, so that they can be
 read without a stylesheet, in forced colours and on paper. There is no `style` in them, which a
 strict content security policy forbids; a stylesheet gives the classes below a `color`.
@@ -10,7 +10,7 @@ class          what                                       on #fff   on #16181d
 =============  =========================================  ========  ========
 ``chart``      the picture; ``font-size`` in its units
 ``spark``      a sparkline
-``c1``         first line; bars; a sparkline              #1d5fbf   #7db0ff
+``c1``         first line; a sparkline                    #1d5fbf   #7db0ff
 ``c2``         second line                                #b24a00   #ff9f5f
 ``c3``         third line                                 #00736a   #4fcabb
 ``c4``         fourth line                                #8639a6   #d79df3

@@ -17,9 +17,6 @@ SERIES_MAX: Final = 6
 BANDS_MAX: Final = 6
 """Bands of a stack, "other" among them."""
 
-BARS_MAX: Final = 30
-"""Bars in one chart."""
-
 ROWS_MAX: Final = 60
 """Rows of the table beside a chart."""
 
