@@ -92,6 +92,29 @@ async def test_a_day_that_the_whole_registry_missed_counts_for_nobody(tmp_path: 
     assert found == [[], [("p1", "+10% in a week")]], "three packages alone prove no outage"
 
 
+async def test_what_has_grown_by_next_to_nothing_does_not_rise(tmp_path: Path) -> None:
+    """Rounded it would read "+0%"; a hundredth is the least that is called a rise."""
+    grown = {"still": 10_000, "hardly": 10_004, "nearly": 10_099, "rising": 10_100}
+    async with Node(tmp_path, Group.create(tmp_path), clock=lambda: NOW) as node:
+        writer = await node.write("me")
+        rows = [Row(name, "1.0.0", 40_000) for name in grown]
+        await writer.append(index_records(rows, observed_at=NOW, source="list"))
+        await writer.append(
+            DayCounts(
+                name=name,
+                first_day=DAY - 14,
+                span=14,
+                counts=counts.pack([[10_000] * 7 + [last] * 7]),
+                observed_at=NOW,
+            )
+            for name, last in grown.items()
+        )
+        await node.catch_up()
+        with View.open(node.view_path) as view:
+            found = [(one.name, one.why) for one in gather(view, NOW).parts["risers"]]
+    assert found == [("rising", "+1% in a week")]
+
+
 def test_text_is_for_terminals(digest: Digest) -> None:
     text = as_text(digest)
     assert "\x1b" not in text

@@ -33,6 +33,9 @@ RISERS_OF: Final = 2000
 RISER_MIN: Final = 1000
 """Downloads in the week before, so that a rise from nothing is none."""
 
+RISE_MIN: Final = 1.01
+"""The least growth that is called a rise: what is less would be told as a rise of 0%."""
+
 TITLES: Final = {
     "popular": "Most popular",
     "newest": "Newest",
@@ -108,7 +111,8 @@ def newest(view: View, now: int, size: int) -> tuple[Entry, ...]:
 def risers(view: View, day: int, size: int) -> tuple[Entry, ...]:
     """The packages whose downloads have grown most in a week against the week before.
 
-    Of the `RISERS_OF` most downloaded ones, by what was told of the three weeks up to ``day``.
+    Of the `RISERS_OF` most downloaded ones, by what was told of the three weeks up to ``day``;
+    from `RISE_MIN` on.
     """
     rows = view.popular(RISERS_OF)
     days = view.days_of([WHOLE, *(row.name for row in rows)], day - 3 * WEEK, day)
@@ -119,8 +123,9 @@ def risers(view: View, day: int, size: int) -> tuple[Entry, ...]:
     found = []
     for row in rows:
         grown = growth(told[row.name], WEEK, last + 1, outages)
-        if grown.ratio is not None and grown.ratio > 1 and grown.before.downloads >= RISER_MIN:
-            found.append((grown.ratio, row.name, row))
+        ratio = grown.ratio or 0.0
+        if ratio >= RISE_MIN and grown.before.downloads >= RISER_MIN:
+            found.append((ratio, row.name, row))
     best = nlargest(size, found)
     return tuple(entry(row, f"{ratio - 1:+,.0%} in a week") for ratio, _, row in best)
 
