@@ -18,7 +18,10 @@ from pkgstats.cli.main import COMMANDS
 from pkgstats.cli.output import clean, sparkline
 from pkgstats.cli.packages import weeks_of
 from pkgstats.cli.running import describe, exit_code_of
+from pkgstats.cli.search import show_results
 from pkgstats.group import Group
+from pkgstats.search.query import Query
+from pkgstats.search.results import SearchResult
 from pkgstats.view.facts import DayFacts
 from pkgstats.web.door import Door
 
@@ -57,6 +60,21 @@ def test_search_as_json_is_what_the_api_answers(filled: Path) -> None:
     told = answer(filled, "search", "left-pad", "--explain")
     assert told["exact"] == told["results"][0]["name"] == "left-pad"
     assert told["results"][0]["explain"]
+
+
+@pytest.mark.parametrize(
+    ("total", "more", "said"),
+    [
+        (114, False, "114 found"),
+        (114, True, "at least 114 found"),
+        (0, True, "0 found"),
+    ],
+)
+def test_search_says_whether_all_were_counted(
+    total: int, more: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_results(SearchResult(Query("x"), None, (), total, more, None, (), (), 1))
+    assert capsys.readouterr().out.strip() == said
 
 
 def test_search_explains_itself(filled: Path) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pkgstats.folder import search_in
+from pkgstats.search.candidates import Candidates
 from pkgstats.web import addresses
 
 from .browsing import Element, browsing, parsed
@@ -53,6 +54,15 @@ async def test_without_such_a_name_there_is_no_such_place(http: httpx.AsyncClien
     assert sorted(rows(page)) == ["csv-parse", "fast-csv", "papaparse"]
     assert page.one("h1").text == "3 packages for csv"
     assert page.one("#q")["value"] == "csv"
+
+
+async def test_where_not_all_were_counted_the_number_is_the_least(
+    rich: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = Candidates.find
+    monkeypatch.setattr(Candidates, "find", lambda *given: find(*given[:3], most=3))
+    async with browsing(rich) as http:
+        assert (await page_of(http, "csv")).one("h1").text == "At least 3 packages for csv"
 
 
 async def test_a_row_tells_what_helps_to_choose(http: httpx.AsyncClient) -> None:

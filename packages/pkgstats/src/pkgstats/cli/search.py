@@ -97,7 +97,7 @@ def show_results(found: SearchResult, *, explain: bool = False) -> None:
             for hit in found.hits
         ]
         out.print(table(columns, rows, out=out))
-    more = "more than " if found.more else ""
+    more = "at least " if found.more and found.total else ""
     out.print(cell(f"{more}{number(found.total)} found", "dim"))
     if found.did_you_mean:
         out.print(Text.assemble("did you mean: ", (clean(found.did_you_mean), "bold")))
