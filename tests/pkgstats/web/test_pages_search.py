@@ -60,7 +60,9 @@ async def test_where_not_all_were_counted_the_number_is_the_least(
     rich: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find = Candidates.find
-    monkeypatch.setattr(Candidates, "find", lambda *given: find(*given[:3], most=3))
+    monkeypatch.setattr(
+        Candidates, "find", lambda self, asked, narrowing, _: find(self, asked, narrowing, 3)
+    )
     async with browsing(rich) as http:
         assert (await page_of(http, "csv")).one("h1").text == "At least 3 packages for csv"
 
