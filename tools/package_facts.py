@@ -4,7 +4,8 @@
 
 LIST is tab-separated UTF-8 text whose first line names its columns; `name`, `version` and
 `downloads_a_month` are taken, everything else is left out. The COUNT (20,000) most downloaded
-packages are written. The same list gives the same file.
+packages are written. The same list gives the same file. A list of another day needs another
+`OBSERVED_AT` in `pkgstats.dataset`.
 """
 
 from __future__ import annotations

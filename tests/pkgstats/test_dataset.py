@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -31,6 +32,18 @@ def test_the_file_that_ships_is_whole() -> None:
     assert facts[0].downloads > facts[-1].downloads > 0
     assert "left-pad" in {fact.name for fact in facts}
     assert len(dataset.shipped_digest()) == 64
+
+
+def test_the_shipped_facts_were_not_seen_before_they_were_true() -> None:
+    """When some of the versions were published, as the registry tells."""
+    published = {
+        ("vite", "8.3.8"): datetime(2026, 11, 11, tzinfo=UTC),
+        ("@anthropic-ai/sdk", "1.10.0"): datetime(2026, 11, 17, tzinfo=UTC),
+    }
+    shipped = {(fact.name, fact.version) for fact in dataset.shipped()}
+    assert shipped >= published.keys(), "another edition has another day"
+    seen = datetime.fromtimestamp(dataset.OBSERVED_AT / 1000, UTC)
+    assert max(published.values()) <= seen
 
 
 def test_packing_the_shipped_facts_again_changes_nothing() -> None:

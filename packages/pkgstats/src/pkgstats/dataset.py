@@ -31,8 +31,9 @@ PACKED_BYTES_MAX: Final = 1 << 20
 TEXT_BYTES_MAX: Final = 8 << 20
 """Longest text in it."""
 
-OBSERVED_AT: Final = 1_763_769_600_000
-"""A day (2025-11-22, ms since 1970) no later than the list, so that what is seen counts more."""
+OBSERVED_AT: Final = 1_794_873_600_000
+"""The day of the list (2026-11-17, ms since 1970): that of its youngest versions. No later, so that
+what was seen since then counts more."""
 
 SOURCE: Final = "list"
 """What records of these facts name as their source."""
