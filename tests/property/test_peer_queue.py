@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from hypermultifeed.peers import peer_queue
+from hypermultifeed.peers.backoff import PATIENT_WAIT_S
 from hypermultifeed.peers.candidate import Candidate, State
 from hypermultifeed.peers.dial_budget import DIALS_AT_ONCE, DIALS_PER_BLOCK, DIALS_PER_TOPIC
-from hypermultifeed.peers.peer_queue import PATIENT_WAIT_S, PeerQueue
+from hypermultifeed.peers.peer_queue import PeerQueue
 
 TOPICS = [bytes([letter]) * 32 for letter in range(3)]
 

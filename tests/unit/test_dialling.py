@@ -15,8 +15,9 @@ from hypermultifeed.network import dialling
 from hypermultifeed.network.connections import SwarmStats
 from hypermultifeed.network.dialling import CONNECT_TIMEOUT_S, Dialler, connect
 from hypermultifeed.peers.asking import ASKS_BURST, ASKS_PER_SECOND
+from hypermultifeed.peers.backoff import PATIENT_WAIT_S
 from hypermultifeed.peers.dial_budget import DIALS_AT_ONCE, DIALS_PER_TOPIC
-from hypermultifeed.peers.peer_queue import ASK_ABOVE, CROWDED_S, PATIENT_WAIT_S, PeerQueue
+from hypermultifeed.peers.peer_queue import ASK_ABOVE, CROWDED_S, PeerQueue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,14 +7,9 @@ from typing import Any
 
 import pytest
 
+from hypermultifeed.peers.backoff import FORGET_S, JITTER, RETRY_WAITS_S
 from hypermultifeed.peers.candidate import Candidate, State
-from hypermultifeed.peers.peer_queue import (
-    FORGET_S,
-    JITTER,
-    RETRY_WAITS_S,
-    STABLE_S,
-    PeerQueue,
-)
+from hypermultifeed.peers.peer_queue import STABLE_S, PeerQueue
 
 TOPIC, OTHER = b"t" * 32, b"o" * 32
 PEER, SECOND = ("198.51.100.1", 8080), ("203.0.113.1", 8081)

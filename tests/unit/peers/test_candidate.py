@@ -34,6 +34,12 @@ def test_priority(fields: dict[str, bool], priority: int) -> None:
     assert candidate(**fields).priority == priority
 
 
+def test_a_candidate_is_wanted_for_a_topic_or_by_the_user() -> None:
+    assert not candidate().is_wanted
+    assert candidate(pinned=True).is_wanted
+    assert candidate(topics={b"t"}).is_wanted
+
+
 def test_a_new_candidate() -> None:
     new = candidate()
     assert new.state is State.FORGOTTEN

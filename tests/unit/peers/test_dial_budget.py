@@ -52,6 +52,19 @@ def test_dials_per_block_at_once() -> None:
     assert budget.allows_block(BLOCK, 0.0)
 
 
+def test_what_a_path_goes_through_counts() -> None:
+    budget = DialBudget(0.0)
+    for _ in range(DIALS_PER_BLOCK):
+        budget.begin(None, BLOCK, 0.0)
+    for _ in range(DIALS_PER_TOPIC):
+        budget.begin(TOPIC, None, 0.0)
+    assert not budget.allows_path((TOPIC,), 0.0)
+    assert budget.allows_path((b"other",), 0.0)
+    assert budget.allows_path((b"other", BLOCK), 0.0), "that is who told"
+    assert not budget.allows_path((b"other", "node", BLOCK), 0.0)
+    assert budget.allows_path((b"other", "node", None), 0.0)
+
+
 def test_a_block_where_nobody_answers_recovers_slowly() -> None:
     budget = DialBudget(0.0)
     for _ in range(FAILURES_PER_BLOCK):

@@ -8,7 +8,17 @@ from unittest.mock import patch
 
 import pytest
 
-from hypermultifeed.peers import peer_queue
+from hypermultifeed.peers import backoff
+from hypermultifeed.peers.backoff import (
+    FORGET_S,
+    JITTER,
+    KEPT_MAX,
+    NAMED_S,
+    PATIENT_WAIT_S,
+    RECONNECT_WAIT_S,
+    RETRY_WAITS_S,
+    USEFUL_S,
+)
 from hypermultifeed.peers.candidate import Candidate, State
 from hypermultifeed.peers.dial_budget import DIALS_PER_BLOCK, DIALS_PER_TOPIC
 from hypermultifeed.peers.peer_queue import (
@@ -16,21 +26,12 @@ from hypermultifeed.peers.peer_queue import (
     BANS_MAX,
     CANDIDATES_MAX,
     CROWDED_S,
-    FORGET_S,
-    JITTER,
-    KEPT_MAX,
     LOOK_AGAIN_S,
-    NAMED_S,
     PATIENT_EVERY,
-    PATIENT_WAIT_S,
-    RECONNECT_WAIT_S,
-    RETRY_WAITS_S,
-    SOURCES_MAX,
     STABLE_S,
-    USEFUL_S,
-    WAITING_PER_SOURCE_MAX,
     PeerQueue,
 )
+from hypermultifeed.peers.waiting_list import WAITING_PER_SOURCE_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +117,7 @@ def test_the_better_ones_come_first() -> None:
 @pytest.fixture
 def nobody_is_kept() -> Iterator[None]:
     """All places of those who are not given up are taken."""
-    with patch.object(peer_queue, "KEPT_MAX", 0):
+    with patch.object(backoff, "KEPT_MAX", 0):
         yield
 
 
@@ -198,16 +199,6 @@ def test_few_are_not_given_up_and_the_useful_before_others() -> None:
     assert now > NAMED_S
     assert len(peers) == 10
     assert all(candidate.proven for candidate in peers)
-    assert len(peers._kept) == 10
-
-
-def test_waits_are_spread() -> None:
-    peers = queue()
-    for number in range(20):
-        add(peers, public(number))
-    for candidate in [taken(peers) for _ in range(20)]:
-        peers.ended(candidate, 0.0)
-    assert len({candidate.since for candidate in peers}) == 20
 
 
 def test_a_stable_connection_is_taken_up_again_at_once() -> None:
@@ -585,13 +576,6 @@ def test_one_source_has_a_few_waiting() -> None:
     news = [add(peers, public(number)) for number in range(WAITING_PER_SOURCE_MAX + 10)]
     assert sum(news) == WAITING_PER_SOURCE_MAX
     assert add(peers, public(9999), source="another")
-
-
-def test_sources_past_a_number_count_as_one() -> None:
-    peers = queue()
-    for number in range(SOURCES_MAX + WAITING_PER_SOURCE_MAX + 10):
-        add(peers, public(number), source=number)
-    assert len(peers) == SOURCES_MAX + WAITING_PER_SOURCE_MAX
 
 
 def test_a_full_queue_takes_newcomers_instead_of_those_with_many() -> None:

@@ -92,6 +92,11 @@ class Candidate:
         return topic, block
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether anybody wants a connection to it."""
+        return self.pinned or bool(self.topics)
+
+    @property
     def priority(self) -> int:
         """0 to 5, as hyperswarm has it: peers that were connected first, hopeless ones last."""
         if self.tried and not self.proven:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from hypermultifeed.peers.turns import Path
+
 DIALS_AT_ONCE: Final = 40
 """Dials under way, from connecting to the end of the handshake: each holds a descriptor."""
 
@@ -96,6 +98,13 @@ class DialBudget:
             return True
         known.refill(1 / BLOCK_RECOVERY_S, FAILURES_PER_BLOCK, now)
         return known.tokens >= 1 and known.at_once < DIALS_PER_BLOCK
+
+    def allows_path(self, path: Path, now: float) -> bool:
+        """Whether a dial may begin of somebody below a path of topic, who told and block."""
+        if len(path) == 1:
+            return self.allows_topic(path[0])
+        block = path[2] if len(path) == 3 else None
+        return self.allows_block(block, now)  # type: ignore[arg-type]
 
     def begin(self, topic: Hashable, block: str | None, now: float) -> None:
         """A dial begins."""

@@ -1,53 +1,25 @@
-"""Who is dialled next, and when again: candidates by address, their priorities and back-off.
+"""Who is dialled next: all candidates by address, and what is going on with each.
 
-After hyperswarm's lib/queue.js and lib/peer-info.js: the same priorities, waits and limits of
-retries. Unlike there, several dials go on at once, and candidates take turns by topic, by who
-told of them and by network, so that one honest peer is found among thousands of bogus ones.
+After hyperswarm's lib/queue.js. Unlike there, several dials go on at once, and some go to those
+whose turn would come late: to who has answered a datagram, and to the lowest priority.
 """
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-from itertools import count
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hypermultifeed.peers.asking import Asking
+from hypermultifeed.peers.backoff import Backoff
 from hypermultifeed.peers.candidate import Candidate, State
 from hypermultifeed.peers.dial_budget import DIALS_AT_ONCE, DIALS_PER_TOPIC, DialBudget
-from hypermultifeed.peers.turns import Turns
+from hypermultifeed.peers.waiting_list import WaitingList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Hashable, Iterator
 
     from hypermultifeed.peers.candidate import PeerAddress
-    from hypermultifeed.peers.turns import Path, Randomness
-
-RETRY_WAITS_S: Final = (1.0, 5.0, 15.0)
-"""Waits before the first, second and third dial after one that failed; then most are given up."""
-
-RECONNECT_WAIT_S: Final = 0.25
-"""Wait after a connection that was stable: whatever ended it, we want to be back at once."""
-
-PATIENT_WAIT_S: Final = 15.0
-"""Wait before each further dial of a peer that is not given up: a network that fell apart, for
-however long, is to be one again within half a minute of its healing."""
-
-USEFUL_S: Final = 3600.0
-"""How long a peer that was useful is not given up: the DHT may not be there to name it again."""
-
-NAMED_S: Final = 960.0
-"""How long one that was named, and where nothing answers at all, is not given up: as long as
-the DHT would name it. It may be on the other side of a network that has fallen apart."""
-
-KEPT_MAX: Final = 64
-"""Peers that are not given up; a useful one takes the place of the one that has it for longest,
-one that was only named a free one."""
-
-JITTER: Final = (0.66, 1.32)
-"""Each wait is multiplied by a number from here, so that many peers do not move in step."""
-
-FORGET_S: Final = 7.5
-"""A peer that was given up is remembered for so long: being told of it again changes nothing."""
+    from hypermultifeed.peers.turns import Randomness
 
 STABLE_S: Final = 5.0
 """A connection that lived so long was no failure; peers that close at once are dialled less."""
@@ -69,24 +41,11 @@ PATIENT_EVERY: Final = 8
 """Of so many dials one goes to the lowest priority: slow peers must get a second chance while
 thousands of fresh names are waiting."""
 
-WAITING_PER_SOURCE_MAX: Final = 256
-"""Candidates that wait on the word of one who told of them; an answer of the DHT has 160."""
-
-SOURCES_MAX: Final = 256
-"""Sources told apart per topic; all others together take their turn as one."""
-
 CANDIDATES_MAX: Final = 16_384
 """Candidates known at once; a newcomer then replaces one of the largest group."""
 
 BANS_MAX: Final = 4096
 """Banned addresses remembered; then the oldest ban is forgotten."""
-
-_OTHERS: Final = "others"
-_LEVELS: Final = (5, 4, 3, 2, 1, 0)
-_HOPELESS: Final = (0, 1, 2)
-"""Levels that make room for newcomers, the first of them first."""
-_STRANGERS: Final = (2, 1)
-"""Levels of those who were named by nodes of the DHT, and not tried yet."""
 
 
 class PeerQueue:
@@ -98,15 +57,12 @@ class PeerQueue:
 
     def __init__(self, randomness: Randomness, now: float) -> None:
         self.banned: dict[PeerAddress, None] = {}
-        self._randomness = randomness
         self._budget = DialBudget(now)
         self._asking = Asking(randomness, now)
+        self._backoff = Backoff(randomness)
+        self._waiting = WaitingList(randomness)
         self._candidates: dict[PeerAddress, Candidate] = {}
         self._dialling: dict[Candidate, None] = {}
-        self._kept: dict[Candidate, float] = {}  # until when
-        self._waiting: dict[int, Turns[Candidate]] = {level: Turns() for level in _LEVELS}
-        self._resting: list[tuple[float, int, Candidate]] = []
-        self._numbers = count()
         self._taken = 0
         self._topics: dict[bytes, int] = {}  # and how many of each are untried
 
@@ -130,14 +86,13 @@ class PeerQueue:
         """Forget those that were found for this topic only; connections stay."""
         if self._topics.pop(topic, None) is None:
             return
-        for turns in self._waiting.values():
-            for candidate in turns.remove(topic):
-                if candidate.state is State.WAITING:
-                    candidate.topics.discard(topic)
-                    self._wait_or_forget(candidate)
+        for candidate in self._waiting.remove(topic):
+            if candidate.state is State.WAITING:
+                candidate.topics.discard(topic)
+                self._wait_or_forget(candidate)
         for candidate in list(self._candidates.values()):
             candidate.topics.discard(topic)
-            if candidate.state in (State.RESTING, State.PARKED) and not self._is_wanted(candidate):
+            if candidate.state in (State.RESTING, State.PARKED) and not candidate.is_wanted:
                 self._forget(candidate)
 
     def untried(self, topic: bytes) -> int:
@@ -178,8 +133,7 @@ class PeerQueue:
             if not pinned and not self._make_room(candidate, topic):
                 return False
             self._candidates[address] = candidate
-            if len(self._kept) < KEPT_MAX:
-                self._kept[candidate] = now + NAMED_S
+            self._backoff.keep_named(candidate, now)
         candidate.local |= local
         if source is None:
             candidate.source = candidate.block = None
@@ -221,7 +175,7 @@ class PeerQueue:
         if not self._budget.allows(now):
             return None
         while (candidate := self._take(now)) is not None:
-            if candidate.state is State.WAITING and self._is_wanted(candidate):
+            if candidate.state is State.WAITING and candidate.is_wanted:
                 self._begin(candidate, now)
                 return candidate
         return None
@@ -234,7 +188,7 @@ class PeerQueue:
         if self.waiting <= ASK_ABOVE:
             self._asking.end()
         elif not self._asking.active:
-            self._asking.begin(one for level in _STRANGERS for one in self._waiting[level])
+            self._asking.begin(self._waiting.strangers())
         return self._asking.next(now)
 
     def replied(self, candidate: Candidate) -> None:
@@ -244,7 +198,7 @@ class PeerQueue:
     @property
     def waiting(self) -> int:
         """How many could be dialled if the budget allowed it."""
-        return sum(map(len, self._waiting.values()))
+        return len(self._waiting)
 
     @property
     def dialling(self) -> int:
@@ -259,7 +213,7 @@ class PeerQueue:
     def answered(self, candidate: Candidate) -> None:
         """The network to it is whole: if there is no peer now, there is no use in patience."""
         if not candidate.proven:
-            self._kept.pop(candidate, None)
+            self._backoff.keep_no_longer(candidate)
 
     def greeted(self, candidate: Candidate, now: float) -> None:
         """The peer at the other end has proven its key."""
@@ -281,16 +235,16 @@ class PeerQueue:
         useful, candidate.useful = candidate.useful, None
         candidate.is_over = True
         if candidate.state is State.CONNECTED:
-            if now - candidate.since >= STABLE_S if useful is None else useful:
-                self._keep(candidate, now)
-                self._rest_shortly(candidate, now)
-            else:
-                self._rest(candidate, now)
+            if useful is None:
+                useful = now - candidate.since >= STABLE_S
+            if useful:
+                self._backoff.keep_useful(candidate, now)
+            self._rest(candidate, now, shortly=useful)
         elif candidate.state is State.DIALLING:
             self._end_dial(candidate, succeeded=False)
-            self._rest(candidate, now)
+            self._rest(candidate, now, shortly=False)
         elif candidate.state is State.PARKED and candidate.is_released:
-            self._rest_shortly(candidate, now)
+            self._rest(candidate, now, shortly=True)
 
     def park(self, candidate: Candidate) -> None:
         """Another connection to the same peer stays; this address rests until `unpark`."""
@@ -307,10 +261,10 @@ class PeerQueue:
         if candidate.state is not State.PARKED:
             return
         if useful:
-            self._keep(candidate, now)
+            self._backoff.keep_useful(candidate, now)
         candidate.is_released = True
         if candidate.is_over:  # else when it is
-            self._rest_shortly(candidate, now)
+            self._rest(candidate, now, shortly=True)
 
     def overdue(self, now: float, places: int = DIALS_AT_ONCE) -> list[Candidate]:
         """Dials that take long while others wait for their place; the caller ends them.
@@ -331,7 +285,8 @@ class PeerQueue:
 
     def get_timer(self, now: float, places: int = DIALS_AT_ONCE) -> float | None:
         """When to call `next` and `overdue` again, unless something happens before."""
-        times = [self._resting[0][0]] if self._resting else []
+        rested = self._backoff.next_time
+        times = [] if rested is None else [rested]
         if self._is_crowded(places):
             times.append(min(one.since for one in self._dialling) + CROWDED_S)
         may_begin = self.dialling < places and not self._budget.is_full
@@ -345,34 +300,15 @@ class PeerQueue:
     def _is_crowded(self, places: int) -> bool:
         return self.dialling >= min(places, DIALS_PER_TOPIC) and self.waiting > 0
 
-    def _is_wanted(self, candidate: Candidate) -> bool:
-        return candidate.pinned or bool(candidate.topics)
-
     def _take(self, now: float) -> Candidate | None:
         self._taken += 1
-        allows = self._allows(now)
+        may = partial(self._budget.allows_path, now=now)
         if self._taken % ANSWERED_EVERY == 1:
-            answered = self._asking.take(allows)
+            answered = self._asking.take(may)
             if answered is not None:
-                self._waiting[answered.level].discard(answered.path, answered)
+                self._waiting.discard(answered)
                 return answered
-        levels = _LEVELS[::-1] if self._taken % PATIENT_EVERY == 0 else _LEVELS
-        for level in levels:
-            found = self._waiting[level].take(self._randomness, allows)
-            if found is not None:
-                return found
-        return None
-
-    def _allows(self, now: float) -> Callable[[Path], bool]:
-        budget = self._budget
-
-        def allows(path: Path) -> bool:
-            if len(path) == 1:
-                return budget.allows_topic(path[0])
-            block = path[2] if len(path) == 3 else None
-            return budget.allows_block(block, now)  # type: ignore[arg-type]
-
-        return allows
+        return self._waiting.take(may, lowest_first=self._taken % PATIENT_EVERY == 0)
 
     def _begin(self, candidate: Candidate, now: float) -> None:
         candidate.state = State.DIALLING
@@ -394,62 +330,28 @@ class PeerQueue:
                 self._topics[topic] -= 1
 
     def _wait(self, candidate: Candidate) -> None:
-        topic = None if candidate.pinned else min(candidate.topics)
-        source = None if candidate.pinned else candidate.source
-        block = None if candidate.pinned else candidate.block
         candidate.state = State.WAITING
-        candidate.level = candidate.priority
-        candidate.path = topic, source, block
-        self._waiting[candidate.level].add(candidate.path, candidate)
+        self._waiting.add(candidate)
         self._asking.add(candidate)
 
     def _wait_or_forget(self, candidate: Candidate) -> None:
-        if self._is_wanted(candidate):
+        if candidate.is_wanted:
             self._wait(candidate)
         else:
             self._forget(candidate)
 
-    def _rest(self, candidate: Candidate, now: float) -> None:
-        failures = candidate.failures
-        if failures < len(RETRY_WAITS_S):
-            wait = RETRY_WAITS_S[failures]
-        else:
-            wait = PATIENT_WAIT_S if self._is_kept(candidate, now) else FORGET_S
-        candidate.failures += 1
-        self._rest_for(candidate, wait, now)
-
-    def _keep(self, candidate: Candidate, now: float) -> None:
-        """It was useful."""
-        self._kept.pop(candidate, None)
-        self._kept[candidate] = now + USEFUL_S
-        if len(self._kept) > KEPT_MAX:
-            del self._kept[next(iter(self._kept))]
-
-    def _is_kept(self, candidate: Candidate, now: float) -> bool:
-        return candidate.pinned or self._kept.get(candidate, 0.0) > now
-
-    def _rest_shortly(self, candidate: Candidate, now: float) -> None:
-        candidate.failures = 1
-        self._rest_for(candidate, RECONNECT_WAIT_S, now)
-
-    def _rest_for(self, candidate: Candidate, wait: float, now: float) -> None:
-        if candidate.address in self.banned or not self._is_wanted(candidate):
+    def _rest(self, candidate: Candidate, now: float, *, shortly: bool) -> None:
+        if candidate.address in self.banned or not candidate.is_wanted:
             self._forget(candidate)
-            return
-        low, high = JITTER
-        wait *= low + (high - low) * self._randomness.random()
-        candidate.state = State.RESTING
-        candidate.since = now + wait
-        heappush(self._resting, (candidate.since, next(self._numbers), candidate))
+        elif shortly:
+            self._backoff.rest_shortly(candidate, now)
+        else:
+            self._backoff.rest(candidate, now)
 
     def _wake(self, now: float) -> None:
         """Those whose time has come wait for their turn, or are forgotten."""
-        resting = self._resting
-        while resting and resting[0][0] <= now:
-            due, _, candidate = heappop(resting)
-            if candidate.state is not State.RESTING or candidate.since != due:
-                continue  # something has happened to it since
-            if candidate.failures > len(RETRY_WAITS_S) and not self._is_kept(candidate, now):
+        for candidate in self._backoff.rested(now):
+            if self._backoff.gives_up(candidate, now):
                 self._forget(candidate)
             else:
                 self._wait_or_forget(candidate)
@@ -457,24 +359,16 @@ class PeerQueue:
     def _forget(self, candidate: Candidate) -> None:
         candidate.state = State.FORGOTTEN
         self._tried(candidate)
-        self._kept.pop(candidate, None)
+        self._backoff.keep_no_longer(candidate)
         self._candidates.pop(candidate.address, None)
 
     def _make_room(self, candidate: Candidate, topic: bytes | None) -> bool:
         """Whether a candidate may be taken; bounds what one source, and all, can cost."""
-        turns = self._waiting[candidate.priority]
-        path = (topic, candidate.source)
-        if not turns.count(path) and turns.groups((topic,)) >= SOURCES_MAX:
-            candidate.source = _OTHERS
-            path = (topic, _OTHERS)
-        if turns.count(path) >= WAITING_PER_SOURCE_MAX:
+        if not self._waiting.has_room(candidate, topic):
             return False
         if len(self._candidates) < CANDIDATES_MAX:
             return True
-        for level in _HOPELESS:
-            loser = self._waiting[level].take_from_largest(self._randomness)
-            if loser is not None:
-                if loser.state is State.WAITING:
-                    self._forget(loser)
-                return True
-        return False
+        loser = self._waiting.take_superfluous()
+        if loser is not None and loser.state is State.WAITING:
+            self._forget(loser)
+        return loser is not None
