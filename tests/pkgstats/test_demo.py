@@ -57,11 +57,14 @@ def test_interrupted_then_run_to_the_end_then_once_more(tmp_path: Path) -> None:
     assert "the next run goes on" in errors
     first = demo(tmp_path, "--lookup", "left-pad").stdout
     assert "20,000 packages merged and indexed" in first
+    assert re.search(r"blocks of two writers fetched \([1-9][0-9,]* kB\) and verified", first)
     assert "left-pad 1.3.0" in first
     assert "Pages:" not in first, "it is over before anybody could open them"
     again = demo(tmp_path, "--lookup", "semver", "--lookup", "no-such-packag", code=1).stdout
     assert re.search(r"told by +writer-1 \([0-9a-f]{8}\)", again)
     assert "no-such-packag: not among these 20,000 packages" in again
+    assert "blocks of two writers are here already: nothing had to be fetched" in again
+    assert "kB" not in again
     assert view_hash(first) == view_hash(again)
     serves_until_it_is_ended(tmp_path)
 

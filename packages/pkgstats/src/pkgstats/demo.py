@@ -72,7 +72,8 @@ class Done:
 
     Attributes:
         packages: in the view.
-        blocks: fetched from the writers, each checked against what its writer signed.
+        blocks: of the writers that are here, each checked against what its writer signed.
+        fetched: those of them that this run has fetched.
         received: bytes, in this run.
         seconds: how long it took.
         view_hash: of the view.
@@ -80,6 +81,7 @@ class Done:
 
     packages: int
     blocks: int
+    fetched: int
     received: int
     seconds: float
     view_hash: bytes
@@ -119,7 +121,7 @@ async def gather(reader: Node, folder: Path, report: Callable[[Sequence[Stage]],
     Raises:
         ChildError: a writer ended early.
     """
-    began = time.monotonic()
+    began, held = time.monotonic(), _held(reader)
     halves = [len(shipped()[part::WRITERS]) for part in range(WRITERS)]
     stages = [Stage(writer_name(part), half) for part, half in enumerate(halves)]
     async with asyncio.TaskGroup() as tasks:
@@ -130,7 +132,13 @@ async def gather(reader: Node, folder: Path, report: Callable[[Sequence[Stage]],
         packages, view_hash = view.counts().packages, view.view_hash()
     blocks = sum(stage.fetched for stage in stages)
     received = reader.network.report().bytes_received if reader.network else 0
-    return Done(packages, blocks, received, time.monotonic() - began, view_hash)
+    fetched, seconds = _held(reader) - held, time.monotonic() - began
+    return Done(packages, blocks, fetched, received, seconds, view_hash)
+
+
+def _held(reader: Node) -> int:
+    """Blocks of the writers that are here."""
+    return sum(feed.downloaded() for feed in reader.multis["index"].feeds())
 
 
 async def _one_half(

@@ -33,13 +33,27 @@ def introduce(folder: Path, out: Console) -> None:
 def conclude(done: Done, out: Console) -> None:
     """Say what was done."""
     out.print(
-        f"{number(done.blocks)} blocks of two writers fetched ({done.received / 1000:,.0f} kB in"
-        f" this run) and verified: {number(done.packages)} packages merged and indexed in"
-        f" {done.seconds:.1f} s.\nView hash {done.view_hash.hex()[:16]}; any peer that reads the"
-        " same feeds has the same. The writers have ended:\nwhat follows comes from the reader's"
-        " own copy.",
+        f"{fetched(done)}\nView hash {done.view_hash.hex()[:16]}; any peer that reads the same"
+        " feeds has the same. The writers have ended:\nwhat follows comes from the reader's own"
+        " copy.",
         soft_wrap=True,
         markup=False,
+    )
+
+
+def fetched(done: Done) -> str:
+    """What of the writers' blocks this run had to fetch, and what came of it."""
+    packages, seconds = f"{number(done.packages)} packages", f"{done.seconds:.1f} s"
+    if not done.fetched:
+        return (
+            f"All {number(done.blocks)} blocks of two writers are here already: nothing had to be"
+            f" fetched.\n{packages} are merged and indexed; making sure of it took {seconds}."
+        )
+    old = done.blocks - done.fetched
+    others = f", the other {number(old)} are here already" if old else ""
+    return (
+        f"{number(done.fetched)} blocks of two writers fetched ({done.received / 1000:,.0f} kB) and"
+        f" verified{others}: {packages} merged and indexed in {seconds}."
     )
 
 
