@@ -76,7 +76,9 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "trust": frozenset({"records"}),
     "listing": frozenset({"records"}),
     "sources": frozenset({"records"}),
-    "group": frozenset({"records", "trust"}),
+    "group": frozenset({"records"}),
+    "acceptance": frozenset({"records", "trust", "view"}),
+    "debounce": frozenset(),
     "writer": frozenset({"records", "trust"}),
     "view": frozenset({"records", "merge", "trust"}),
     "indexer": frozenset({"view", "trust"}),
@@ -95,8 +97,8 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "membership": frozenset({"group", "records", "trust", "view"}),
     "node": frozenset(
         {
-            *("crawler", "folder", "group", "indexer", "membership", "readmes", "records"),
-            *("search", "trust", "view", "writer"),
+            *("acceptance", "crawler", "debounce", "folder", "group", "indexer", "membership"),
+            *("readmes", "records", "search", "trust", "view", "writer"),
         }
     ),
     "runs": frozenset({"crawler", "listing", "node", "sources", "transfer"}),

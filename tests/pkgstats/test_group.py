@@ -5,19 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hypermultifeed import Peer
 from pkgstats import group as groups
-from pkgstats.group import Acceptance, Group, GroupError, admit, revoke, root_key, with_rate
+from pkgstats.group import Group, GroupError, admit, revoke, root_key, with_rate
 from pkgstats.records.blocks import decode_block, encode_block
 from pkgstats.records.model import CORES, GroupList, Member
-from pkgstats.trust import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 G = bytes(range(32))
 A, B = b"a" * 32, b"b" * 32
-NOBODY = Peer(None, None)
 
 
 def test_each_kind_has_a_root_key_that_follows_from_the_groups_key() -> None:
@@ -111,32 +108,3 @@ def test_another_rate_is_another_edition_for_the_same_members() -> None:
     listed = with_rate(admit(None, A, "crawler", now=1), 250, now=2)
     assert (listed.edition, listed.rate, listed.members) == (2, 250, (Member(key=A),))
     assert admit(listed, B, "notes", now=3).rate == 250
-
-
-def test_only_what_counts_is_let_in() -> None:
-    acceptance = Acceptance(G)
-    meta, index = acceptance.policy("meta"), acceptance.policy("index")
-    assert meta(G, NOBODY, {})
-    assert not index(G, NOBODY, {})
-    assert not meta(A, NOBODY, {})
-    known = {G: Authority(G, "meta", "owner"), A: Authority(A, "meta", "crawler")}
-    assert acceptance.update(known) == ["meta"]
-    assert meta(A, NOBODY, {})
-    assert not index(A, NOBODY, {})
-    assert acceptance.update(known | {B: Authority(A, "index", "crawler")}) == ["index"]
-    assert index(B, NOBODY, {})
-
-
-def test_a_feed_that_another_writer_claims_for_another_kind_is_let_in_for_both() -> None:
-    acceptance = Acceptance(G)
-    views = ({B: Authority(A, "index", "crawler")}, {B: Authority(B, "days", "crawler")})
-    assert acceptance.update(*views) == ["index", "days"]
-    assert acceptance.policy("index")(B, NOBODY, {})
-    assert acceptance.policy("days")(B, NOBODY, {})
-
-
-def test_who_counts_no_longer_is_not_let_in_anew() -> None:
-    acceptance = Acceptance(G)
-    acceptance.update({A: Authority(A, "meta", "crawler")})
-    assert acceptance.update({}) == []
-    assert not acceptance.policy("meta")(A, NOBODY, {})

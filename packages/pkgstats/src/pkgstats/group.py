@@ -1,4 +1,4 @@
-"""A group: who shares facts with whom, by which keys, and whose feeds each peer lets in.
+"""A group: who shares facts with whom, by which keys, and its list of who may write.
 
 A group is named by the public key of an Ed25519 pair. Who has it can read; who has the secret key
 says whom all of them believe. Facts travel in five multifeeds, one for each kind of core.
@@ -9,17 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from hypermultifeed import KeyPair, parse_key
-from pkgstats.records.model import CORES, GroupList, Member
+from pkgstats.records.model import GroupList, Member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from hypermultifeed import Peer
-    from pkgstats.trust import Authority
 
 SEARCH_KINDS: Final = ("meta", "index")
 """The kinds that a peer needs who only searches."""
@@ -161,37 +158,6 @@ def with_rate(listed: GroupList | None, rate: int, *, now: int) -> GroupList:
     if not 0 < rate <= RATE_MAX:
         raise GroupError(f"a group asks 1 to {RATE_MAX} times in a thousand seconds, not {rate}")
     return replace(_next(listed, _members(listed), now), rate=rate)
-
-
-class Acceptance:
-    """Which feeds of each kind are let in: those that count or may do so again, and no others."""
-
-    def __init__(self, group: bytes) -> None:
-        """Let in the feed with the group's lists, by which all others are found."""
-        self._allowed: dict[str, frozenset[bytes]] = {kind: frozenset() for kind in CORES}
-        self._allowed["meta"] = frozenset([group])
-
-    def update(self, *views: Mapping[bytes, Authority]) -> list[str]:
-        """Let in the feeds of these, see `trust.authorities`; returns the kinds with new ones.
-
-        Several may differ about a feed that two writers claim, each for another kind.
-        """
-        named = [(key, one.kind) for authorities in views for key, one in authorities.items()]
-        grown = []
-        for kind in CORES:
-            allowed = frozenset(key for key, of in named if of == kind)
-            if allowed - self._allowed[kind]:
-                grown.append(kind)
-            self._allowed[kind] = allowed
-        return grown
-
-    def policy(self, kind: str) -> Callable[[bytes, Peer, Mapping[str, Any]], bool]:
-        """What a multifeed of that kind asks about each feed that a peer offers."""
-
-        def accept(key: bytes, _peer: Peer, _hints: Mapping[str, Any]) -> bool:
-            return key in self._allowed[kind]
-
-        return accept
 
 
 def _members(listed: GroupList | None) -> dict[bytes, Member]:

@@ -12,8 +12,7 @@ made from that (``search``). The last two can be deleted any time.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,34 +20,29 @@ from typing import TYPE_CHECKING, Final, Self
 
 from hypermultifeed import DEFAULT_BOOTSTRAP, Corestore, Hypercore, Multifeed, Networker
 from pkgstats import trust
+from pkgstats.acceptance import Acceptance
 from pkgstats.crawler.crawling import Crawling, Parts
-from pkgstats.folder import STORE_FOLDER, VIEW_FILE, search_in
-from pkgstats.group import Acceptance, Group, GroupError, root_key
-from pkgstats.indexer import Indexer, now_ms
+from pkgstats.debounce import Debounce
+from pkgstats.folder import STORE_FOLDER, VIEW_FILE, indexer_in, search_in
+from pkgstats.group import Group, GroupError, root_key
+from pkgstats.indexer import now_ms
 from pkgstats.membership import Membership
 from pkgstats.readmes import ReadmeError, readme_of
 from pkgstats.records.model import CORES
 from pkgstats.view.reading import View
-from pkgstats.view.store import SchemaError
 from pkgstats.writer import TITLE, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Sequence
     from types import TracebackType
 
-    from pkgstats.indexer import Progress
+    from pkgstats.indexer import Indexer, Progress
     from pkgstats.search.engine import Search
 
 TOO_FEW: Final = (
     "this node fetches and shares only what search needs, so it can tell nothing new; run"
     " `pkgstats serve` without --search-only"
 )
-
-QUIET_S: Final = 0.2
-"""The search index is brought up to date when the view has not changed for so long, …"""
-
-IMPATIENT_S: Final = 20.0
-"""… or after so long at the latest: much comes in a row, and each update has its price."""
 
 README: Final = "readme"
 
@@ -134,7 +128,7 @@ class Node:
         self._late: AsyncExitStack
         self._opening = asyncio.Lock()
         self._crawler: Crawling | None = None
-        self._changed = asyncio.Event()
+        self._changes = Debounce()
 
     async def __aenter__(self) -> Self:
         """Open all of it, and go on with what is not read yet.
@@ -283,9 +277,11 @@ class Node:
         for kind in self._kinds:
             self.multis[kind] = await stack.enter_async_context(self._multifeed(store, kind))
         own = Writer.keys(self.multis[trust.META], self.group.key)
-        self.indexer = await self._open_indexer(stack, own)
+        self.indexer = await stack.enter_async_context(
+            indexer_in(self.folder, self.group.key, self.multis, own=own, clock=self._clock)
+        )
         self.indexer.on_progress = self._progressed
-        self.indexer.listen(lambda _: self._changed.set())
+        self.indexer.listen(lambda _: self._changes.note())
         self._view = stack.enter_context(View.open(self.view_path))
         self.membership = Membership(
             self.group, self.multis, self._view, self.catch_up, self._clock
@@ -311,21 +307,6 @@ class Node:
             hypercore=partial(Hypercore, sparse=True) if kind in SPARSE else Hypercore,
             accept=self._acceptance.policy(kind),
         )
-
-    async def _open_indexer(self, stack: AsyncExitStack, own: Collection[bytes]) -> Indexer:
-        """The indexer; a view that another version made is made anew."""
-        indexer = partial(
-            Indexer, self.view_path, self.group.key, self.multis, own=own, clock=self._clock
-        )
-        try:
-            return await stack.enter_async_context(indexer())
-        except (SchemaError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise  # no room, no right, no time: another file would have the same
-            for suffix in ("", "-wal", "-shm"):
-                with suppress(FileNotFoundError):
-                    self.view_path.with_name(VIEW_FILE + suffix).unlink()
-            return await stack.enter_async_context(indexer())
 
     async def _open_network(
         self, stack: AsyncExitStack, store: Corestore, plan: Network
@@ -356,22 +337,9 @@ class Node:
         """Keep the search index up to date."""
         await self.catch_up()
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(IMPATIENT_S):
-                    await self._quiet()
-            self._changed.clear()
+            await self._changes.quiet()
             await self.search.refresh()
-            await self._changed.wait()
-
-    async def _quiet(self) -> None:
-        """Wait until the view has not changed for a while."""
-        while True:
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(QUIET_S):
-                    await self._changed.wait()
-            except TimeoutError:
-                return
+            await self._changes.change()
 
     def _progressed(self, progress: Progress) -> None:
         if progress.kind == trust.META:
@@ -380,16 +348,8 @@ class Node:
             self.on_progress(progress)
 
     def _judge(self) -> None:
-        """Let in whom the list and the cards name now.
-
-        Who is set aside is let in too: only from what it says can be seen that it does better.
-        """
-        writers = self._view.writers()
-        cards = {one.key: one.card for one in writers if one.card}
-        aside = {one.key for one in writers if trust.is_set_aside(one.checked, one.wrong)}
+        """Ask peers again for the feeds of whom the list and the cards name now."""
         own = Writer.keys(self.multis[trust.META], self.group.key)
-        listed = self._view.group_list()
-        named = partial(trust.authorities, self.group.key, listed, cards, own=own)
-        for kind in self._acceptance.update(named(aside=aside), named()):
+        for kind in self._acceptance.judge(self._view, own):
             if kind in self.multis:
                 self.multis[kind].reconsider()
