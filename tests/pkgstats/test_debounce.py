@@ -41,6 +41,19 @@ async def test_where_it_is_never_quiet_there_is_an_end_to_patience() -> None:
 
 
 @virtual_time
+async def test_what_changes_at_the_last_moment_is_not_answered_twice() -> None:
+    changes = Debounce()
+    asyncio.get_running_loop().call_later(IMPATIENT_S, changes.note)
+    changing = asyncio.create_task(change(changes, 10_000))
+    await changes.quiet()
+    changing.cancel()
+    waiting = asyncio.create_task(changes.change())
+    await asyncio.sleep(IMPATIENT_S)
+    assert not waiting.done()
+    waiting.cancel()
+
+
+@virtual_time
 async def test_a_change_counts_once_it_is_quiet_only_if_it_comes_later() -> None:
     changes = Debounce()
     changes.note()

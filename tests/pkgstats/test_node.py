@@ -9,6 +9,7 @@ import pytest
 
 from hypermultifeed import StorageLockedError
 from pkgstats.group import SEARCH_KINDS, Group, GroupError
+from pkgstats.search.engine import Search
 from pkgstats.view.reading import View
 
 from .nodes import DEADLINE_S, fill, node, rows, until
@@ -46,6 +47,40 @@ async def test_alone_one_sees_what_one_writes_and_after_a_restart_too(tmp_path: 
     async with node(tmp_path, group, alone=True) as again:
         await again.catch_up()
         assert packages(again) == 5
+
+
+async def test_who_is_not_admitted_sees_the_own_words_after_a_restart_too(tmp_path: Path) -> None:
+    (tmp_path / "owner").mkdir()
+    member = Group(Group.create(tmp_path / "owner").key)
+    async with node(tmp_path / "one", member, alone=True) as one:
+        await fill(one, "me", rows("a", 5))
+    async with node(tmp_path / "one", member, alone=True) as again:
+        await again.catch_up()
+        assert packages(again) == 5
+
+
+async def test_the_search_follows_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refreshed = asyncio.Event()
+    refresh = Search.refresh
+
+    async def refresh_and_tell(search: Search) -> None:
+        await refresh(search)
+        refreshed.set()
+
+    monkeypatch.setattr(Search, "refresh", refresh_and_tell)
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        node(tmp_path, Group.create(tmp_path), alone=True) as one,
+    ):
+        await refreshed.wait()
+        for name in ("early", "late"):
+            await fill(one, "me", rows(name, 1))
+            refreshed.clear()
+            while (await one.search.search(f"{name}-0")).exact is None:
+                await refreshed.wait()
+                refreshed.clear()
 
 
 async def test_two_writers_and_a_reader_see_the_same(tmp_path: Path) -> None:
