@@ -79,11 +79,12 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "group": frozenset({"records"}),
     "acceptance": frozenset({"records", "trust", "view"}),
     "debounce": frozenset(),
+    "stopping": frozenset(),
     "writer": frozenset({"records", "trust"}),
     "view": frozenset({"records", "merge", "trust"}),
     "indexer": frozenset({"view", "trust"}),
     "readmes": frozenset({"records", "view"}),
-    "search": frozenset({"records", "view"}),
+    "search": frozenset({"records", "stopping", "view"}),
     "digest": frozenset({"records", "stats", "syndication", "view"}),
     "posting": frozenset({"digest", "sources", "syndication"}),
     "crawler": frozenset(
@@ -106,7 +107,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "web": frozenset(
         {
             *("charts", "digest", "group", "growth", "markup", "node", "past", "plain", "readmes"),
-            *("records", "search", "stats", "syndication", "view"),
+            *("records", "search", "stats", "stopping", "syndication", "view"),
             *("child", "collecting", "crawler", "folder", "past_making", "runs", "sources"),
             "transfer",
         }

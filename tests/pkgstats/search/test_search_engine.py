@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pkgstats import stopping
 from pkgstats.search import engine as engine_module
 from pkgstats.search import index
 from pkgstats.search.engine import NoIndexError, Search, SearchTimeoutError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pkgstats.search.searcher import Searcher
+    from pkgstats.search.typos import Vocabulary
 
 
 @pytest.fixture
@@ -143,9 +145,41 @@ async def test_a_file_that_cannot_be_read_is_an_error(
         await search.search("react")
 
 
+def nothing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked of SQLite takes too many steps to be answered at once."""
+    monkeypatch.setattr(stopping, "STEPS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr(stopping, "STEPS_AT_ONCE", 1)
+
+
+async def test_what_takes_long_is_done_in_a_thread(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def thread_of(searcher: Searcher) -> threading.Thread:
+        assert searcher.suggest("react", 5)
+        return threading.current_thread()
+
+    await search.refresh()
+    assert await search._run(thread_of, "") is threading.main_thread()
+    nothing_at_once(monkeypatch)
+    assert await search._run(thread_of, "") is not threading.main_thread()
+
+
+async def test_threads_share_one_vocabulary(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vocabulary_of(searcher: Searcher) -> Vocabulary:
+        return searcher._vocabulary()
+
+    await search.refresh()
+    at_once = await search._run(vocabulary_of, "")
+    nothing_at_once(monkeypatch)
+    assert await search._run(vocabulary_of, "") is at_once
+    assert "react" in at_once
+
+
 async def test_a_slow_search_is_stopped(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     await search.refresh()
-    monkeypatch.setattr(engine_module, "STEPS_BETWEEN_LOOKS", 1)
+    nothing_at_once(monkeypatch)
     monkeypatch.setattr(search, "_deadline_s", -1.0)
     with pytest.raises(SearchTimeoutError) as caught:
         await search.search("react table", now_ms=NOW)
@@ -158,10 +192,12 @@ async def test_who_gives_up_stops_the_search(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await search.refresh()
-    monkeypatch.setattr(engine_module, "STEPS_BETWEEN_LOOKS", 1)
+    nothing_at_once(monkeypatch)
     started, go_on, ended = threading.Event(), threading.Event(), threading.Event()
 
     def slow(searcher: Searcher) -> None:
+        if threading.current_thread() is threading.main_thread():
+            searcher.suggest("react", 5)  # is stopped
         started.set()
         go_on.wait(10)
         try:

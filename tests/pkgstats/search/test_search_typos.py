@@ -8,6 +8,7 @@ from pkgstats.search.typos import (
     LONGEST,
     SHORTEST,
     Buckets,
+    Vocabularies,
     Vocabulary,
     buckets_of,
     distance,
@@ -118,3 +119,10 @@ def test_corrections_are_all_within_reach(word: str, known: list[str]) -> None:
         for one in known
         if 0 < OSA.distance(one, word) <= most and (one[0] == word[0] or one[-1] == word[-1])
     }
+
+
+def test_a_vocabulary_is_made_once_for_each_state() -> None:
+    vocabularies = Vocabularies()
+    first = vocabularies.get(("a", 1), COUNTED.items)
+    assert vocabularies.get(("a", 1), list) is first
+    assert len(vocabularies.get(("a", 2), list)) == 0

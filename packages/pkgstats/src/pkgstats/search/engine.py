@@ -1,4 +1,4 @@
-"""Search for asyncio: threads that read the index, each through a connection of its own."""
+"""Search for asyncio: who reads the index does so through a connection of its thread's own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 
 from pkgstats.search.files import IndexFiles, Refreshed
@@ -15,6 +16,8 @@ from pkgstats.search.index import connect, read_note
 from pkgstats.search.parse import parse
 from pkgstats.search.query import ANY, Query, QueryError, to_text
 from pkgstats.search.searcher import Searcher
+from pkgstats.search.typos import Vocabularies
+from pkgstats.stopping import FewSteps, stopping, was_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +39,6 @@ DEADLINE_S: Final = 2.0
 
 CACHED: Final = 256
 """Results that are remembered."""
-
-STEPS_BETWEEN_LOOKS: Final = 10_000
-"""Steps of SQLite's machine after which it looks whether it is to stop."""
 
 TYPED_MAX: Final = 214
 """Characters of the start of a name that suggestions are made of."""
@@ -102,6 +102,8 @@ class Search:
         self._making = asyncio.Lock()
         self._local = threading.local()
         self._opened: list[Searcher] = []
+        self._vocabularies = Vocabularies()
+        self._closed = False
         self._changes = 0
         self._cache: OrderedDict[tuple[object, ...], SearchResult] = OrderedDict()
 
@@ -118,6 +120,7 @@ class Search:
 
     async def close(self) -> None:
         """Wait for searches that run, and close the files."""
+        self._closed = True
         async with self._making:
             await asyncio.to_thread(self._pool.shutdown)
         for searcher in self._opened:
@@ -221,7 +224,14 @@ class Search:
         return done
 
     async def _run(self, work: Callable[[Searcher], T], text: str) -> T:
-        """Let a thread of the pool do it; whoever is cancelled stops the thread, too."""
+        """Do it here if that costs little, else let a thread of the pool do it.
+
+        Whoever is cancelled stops the thread, too.
+        """
+        if self._closed:
+            raise RuntimeError("the search is closed")
+        with suppress(SearchTimeoutError):
+            return self._work(work, FewSteps(), text)
         limit = _Limit(self._deadline_s)
         loop = asyncio.get_running_loop()
         try:
@@ -230,18 +240,16 @@ class Search:
             limit.cancelled = True
             raise
 
-    def _work(self, work: Callable[[Searcher], T], limit: _Limit, text: str) -> T:
+    def _work(self, work: Callable[[Searcher], T], limit: _Limit | FewSteps, text: str) -> T:
         reader = self._reader()
-        reader.database.set_progress_handler(limit.reached, STEPS_BETWEEN_LOOKS)
         try:
-            return work(reader.searcher)
+            with stopping(reader.database, limit.reached):
+                return work(reader.searcher)
         except sqlite3.OperationalError as error:
-            if not limit.reached():
+            if not was_stopped(error):
                 raise
             sentence = "This search took too long."
             raise SearchTimeoutError(sentence, 0, len(text)) from error
-        finally:
-            reader.database.set_progress_handler(None, 0)
 
     def _reader(self) -> _Reader:
         """This thread's reader of the file that counts now."""
@@ -256,7 +264,8 @@ class Search:
                 if self._files.number == number:
                     raise
                 return self._reader()  # it was removed just then: there is a newer one
-            new = _Reader(number, database, Searcher(database, self._growth))
+            searcher = Searcher(database, self._growth, self._vocabularies)
+            new = _Reader(number, database, searcher)
             self._opened.append(new.searcher)
             if reader is not None:
                 self._opened.remove(reader.searcher)

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Final
 from pkgstats.search.candidates import TEXTS_MAX, Candidates
 from pkgstats.search.documents import Document
 from pkgstats.search.filters import Narrowing
-from pkgstats.search.index import read_note
+from pkgstats.search.index import read_identity, read_note
 from pkgstats.search.query import Filter, Query, to_text
 from pkgstats.search.ranking import Ranker
 from pkgstats.search.results import Found, Ranked, Reading, SearchResult, Suggestion
 from pkgstats.search.terms import Wanted, wanted
 from pkgstats.search.text import squash
-from pkgstats.search.typos import Vocabulary
+from pkgstats.search.typos import Vocabularies
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pkgstats.search.typos import Vocabulary
 
     Growth = Callable[[Sequence[str]], Mapping[str, float]]
 
@@ -58,11 +60,18 @@ class Searcher:
     Args:
         database: from `pkgstats.search.index.connect`; closed with this.
         growth: of these packages, how much more they are used than before; None: not known.
+        vocabularies: what searchers of other threads use, too; None: one of its own.
     """
 
-    def __init__(self, database: sqlite3.Connection, growth: Growth | None = None) -> None:
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        growth: Growth | None = None,
+        vocabularies: Vocabularies | None = None,
+    ) -> None:
         self._database = database
         self._growth = growth
+        self._vocabularies = vocabularies or Vocabularies()
         self._generation = -1
         self._refresh()
 
@@ -126,15 +135,13 @@ class Searcher:
         """Forget what was remembered of another generation."""
         generation = read_note(self._database, "generation")
         if generation != self._generation:
-            self._words: Vocabulary | None = None
             self._candidates = Candidates(self._database, self._vocabulary)
             self._generation = generation
 
     def _vocabulary(self) -> Vocabulary:
-        if self._words is None:
-            find = "select word, packages from search_word"
-            self._words = Vocabulary(self._database.execute(find))
-        return self._words
+        state = read_identity(self._database), self._generation
+        find = "select word, packages from search_word"
+        return self._vocabularies.get(state, lambda: self._database.execute(find))
 
     def _wanted(self, text: str) -> Wanted:
         return wanted(text, self._candidates.packages_with, self._candidates.total)

@@ -23,7 +23,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
 SHORTEST: Final = 4
 """Letters of the shortest text that is corrected: all texts of three are neighbours."""
@@ -161,6 +161,21 @@ class Vocabulary:
                 found.update(Correction(other, int(edits)) for other, edits, _ in near if edits)
         order = sorted(found, key=lambda one: (one.distance, -self._names[one.word], one.word))
         return order[:limit]
+
+
+class Vocabularies:
+    """The vocabulary of one state of an index, for all threads: it takes some megabytes, and longer
+    to make than most searches take."""
+
+    def __init__(self) -> None:
+        self._newest: tuple[Hashable, Vocabulary] | None = None
+
+    def get(self, state: Hashable, counted: Callable[[], Iterable[tuple[str, int]]]) -> Vocabulary:
+        """The vocabulary of a state, made of ``counted`` unless it is the last one that was."""
+        known = self._newest  # one look: another thread may set it meanwhile
+        if known is None or known[0] != state:
+            known = self._newest = state, Vocabulary(counted())
+        return known[1]
 
 
 def _entries(blob: bytes) -> array[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from pkgstats.past import PastError
 from pkgstats.search.parse import parse
+from pkgstats.stopping import FewSteps, stopping, was_stopped
 from pkgstats.view.reading import View
 
 if TYPE_CHECKING:
@@ -180,11 +182,19 @@ class Site:
             view.close()
 
     async def ask(self, question: Callable[[View], T]) -> T:
-        """What the view answers, in a thread; all of one state.
+        """What the view answers, all of one state; a long answer is made in a thread.
+
+        Args:
+            question: may be asked twice.
 
         Raises:
             sqlite3.OperationalError: there is no view yet.
         """
+        try:
+            return self._answer(question, FewSteps().reached)
+        except sqlite3.OperationalError as error:
+            if not was_stopped(error):
+                raise
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._answer, question)
 
@@ -231,9 +241,9 @@ class Site:
             raise PastError("here only the present can be looked at")
         return self._days
 
-    def _answer(self, question: Callable[[View], T]) -> T:
+    def _answer(self, question: Callable[[View], T], enough: Callable[[], bool] = bool) -> T:
         view = getattr(self._local, "view", None)
         if view is None:
             view = self._local.view = self.open_view()
-        with view.state():
+        with view.state() as database, stopping(database, enough):
             return question(view)
