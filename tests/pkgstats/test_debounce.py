@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.faults.virtual_time import virtual_time
 
-from pkgstats.debounce import IMPATIENT_S, QUIET_S, Debounce
+from pkgstats.debounce import IMPATIENT_S, QUIET_S, REST, Debounce, rested
 
 
 def now() -> float:
@@ -64,3 +64,10 @@ async def test_a_change_counts_once_it_is_quiet_only_if_it_comes_later() -> None
     changes.note()
     await waiting
     await changes.change()
+
+
+@virtual_time
+async def test_what_takes_long_is_done_seldom() -> None:
+    began = now()
+    assert await rested(asyncio.sleep(12, "done")) == "done"
+    assert now() - began == pytest.approx(12 + REST * 12)

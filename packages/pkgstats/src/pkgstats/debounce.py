@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
 
 QUIET_S: Final = 0.2
 """It is quiet when nothing has changed for so long, …"""
 
 IMPATIENT_S: Final = 20.0
 """… or after so long at the latest: much comes in a row, and some of it is to be seen."""
+
+REST: Final = 2.0
+"""How many times as long as it took it is not done again: it takes a third of all time at most."""
+
+T = TypeVar("T")
+
+
+async def rested(work: Awaitable[T]) -> T:
+    """Do it, and rest."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    done = await work
+    await asyncio.sleep(REST * (loop.time() - began))
+    return done
 
 
 class Debounce:

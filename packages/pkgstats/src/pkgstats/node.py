@@ -22,7 +22,7 @@ from hypermultifeed import DEFAULT_BOOTSTRAP, Corestore, Hypercore, Multifeed, N
 from pkgstats import trust
 from pkgstats.acceptance import Acceptance
 from pkgstats.crawler.crawling import Crawling, Parts
-from pkgstats.debounce import Debounce
+from pkgstats.debounce import Debounce, rested
 from pkgstats.folder import STORE_FOLDER, VIEW_FILE, indexer_in, search_in
 from pkgstats.group import Group, GroupError, root_key
 from pkgstats.indexer import now_ms
@@ -338,7 +338,7 @@ class Node:
         await self.catch_up()
         while True:
             await self._changes.quiet()
-            await self.search.refresh()
+            await rested(self.search.refresh())
             await self._changes.change()
 
     def _progressed(self, progress: Progress) -> None:
