@@ -2,13 +2,13 @@
 
 ::
 
-    python run.py bench load [--rows 400000] [--rate 2000] [--rounds 2]
+    python run.py bench load [--seconds 60] [--rate 2000] [--packages 200000] [--rounds 1]
 
-Four processes on loopback: a writer who appends packages that do not exist; `pkgstats serve`, who
-replicates, verifies, merges and indexes them, and the process of its pages; and one that offers
-mixed requests to these at a rate. Parts of ``--rows`` packages are taken in one after the other,
-alternately without requests and with them, for as long as the part takes. The ratio is that of
-packages a second, from append to view, with requests to without.
+Four processes on loopback: a writer who tells of packages that do not exist, one list of all of
+them after the other, and faster than anybody takes them in; `pkgstats serve`, who replicates,
+verifies, merges and indexes them, and the process of its pages; and one that offers mixed requests
+to these at a rate. Time without requests and time with them take turns. The ratio is that of
+packages a second that reach the view, with requests to without.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -46,8 +47,8 @@ HOT = 400
 """Packages whose pages are asked for, the first ones more often."""
 
 LOOK_EVERY_S = 0.05
-LOAD_S_MIN = 1.0
-"""Requests are offered for so long at least, however soon a small part is taken in."""
+SPEED_MAX = 60_000
+"""Packages a second that nobody takes in: so many lists are made."""
 
 
 @contextmanager
@@ -93,12 +94,34 @@ def mixed(names: list[str]) -> list[str]:
     return [maker(names[at], words[at]) for maker, at in zip(chosen, places, strict=True)]
 
 
-def taken_in(view: Path, wanted: int) -> float:
-    """Seconds until so many of the writer's records are merged into the view."""
-    began = time.perf_counter()
-    while records_in(view) < wanted:
+class Writer:
+    """The process that tells of packages."""
+
+    def __init__(self, process: subprocess.Popen[str], packages: int) -> None:
+        self._process = process
+        self._packages = packages
+        self.told = line_of(process)
+
+    def keep_ahead(self, taken: int) -> None:
+        """Have one more list told if less than a whole one is still to be taken in."""
+        if self.told["records"] - taken < self.told["list"]:
+            assert self._process.stdin is not None
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+            self.told = line_of(self._process)
+
+    def packages(self, records: float) -> float:
+        """So many records tell of so many packages, about."""
+        return records * self._packages / float(self.told["list"])
+
+
+def taken_in(view: Path, writer: Writer, seconds: float) -> float:
+    """Packages a second that reach the view."""
+    began, first = time.perf_counter(), records_in(view)
+    while (passed := time.perf_counter() - began) < seconds:
         time.sleep(LOOK_EVERY_S)
-    return time.perf_counter() - began
+        writer.keep_ahead(records_in(view))
+    return writer.packages(records_in(view) - first) / passed
 
 
 def records_in(view: Path) -> int:
@@ -109,8 +132,8 @@ def records_in(view: Path) -> int:
         return sum(one.cores["index"].records for one in opened.writers() if "index" in one.cores)
 
 
-async def quiet(pages: str, name: str) -> None:
-    """Until the search index has the last package, too."""
+async def searchable(pages: str, name: str) -> None:
+    """Until the search index has a package."""
     async with Wire(pages) as wire:
         while True:
             answer = await wire.get(f"/api/search?size=3&q={quote(name)}")
@@ -120,79 +143,59 @@ async def quiet(pages: str, name: str) -> None:
             await asyncio.sleep(1)
 
 
-def part_with(
-    view: Path, pages: str, sharing: subprocess.Popen[str], offered: dict[str, Any]
-) -> dict[str, Any]:
-    """Take in one part, while requests come in if there is a rate."""
-    if not offered:
-        return {
-            "told": (told := more(sharing)),
-            "s": taken_in(view, told["records"]),
-        }
-    command = [str(HERE / "offering.py"), pages, str(offered["rate"]), str(offered["seconds"])]
+@contextmanager
+def offered(pages: str, rate: float, seconds: float, paths: list[str]) -> Iterator[dict[str, Any]]:
+    """While requests come in; what became of them is told after the block."""
+    command = [str(HERE / "offering.py"), pages, str(rate), str(seconds)]
+    found: dict[str, Any] = {}
     with child(*command) as offering:
         assert offering.stdin is not None
-        offering.stdin.write(json.dumps(offered["paths"]))
+        offering.stdin.write(json.dumps(paths))
         offering.stdin.close()
         offering.stdin = None
-        told = more(sharing)
-        seconds = taken_in(view, told["records"])
-        return {"told": told, "s": seconds, "load": line_of(offering)}
+        yield found
+        found |= line_of(offering)
 
 
-def more(sharing: subprocess.Popen[str]) -> dict[str, Any]:
-    """Let the writer append the next part."""
-    assert sharing.stdin is not None
-    sharing.stdin.write("\n")
-    sharing.stdin.flush()
-    return line_of(sharing)
-
-
-def measure(work: Path, rows: int, rate: float, rounds: int) -> dict[str, Any]:
-    names = []
-    lasts = []
-    for number, row in enumerate(corpus(rows * (1 + 2 * rounds)), 1):
-        if number <= HOT:
-            names.append(row.name)
-        if number % rows == 0:
-            lasts.append(row.name)
+def measure(work: Path, asked: argparse.Namespace) -> dict[str, Any]:
+    names = [row.name for row in islice(corpus(asked.packages), HOT)]
+    *_, last = corpus(asked.packages)
     paths = mixed(names)
-    share = (str(HERE / "sharing.py"), str(work / "writer"), str(rows), str(1 + 2 * rounds))
-    runs: dict[str, list[dict[str, Any]]] = {"alone": [], "loaded": []}
+    lists = 2 + int(2 * asked.rounds * asked.seconds * SPEED_MAX / asked.packages)
+    share = (str(HERE / "sharing.py"), str(work / "writer"), str(asked.packages), str(lists))
+    alone, loaded, loads = [], [], []
     with child(*share) as sharing:
-        first = line_of(sharing)
+        writer = Writer(sharing, asked.packages)
         serve = ["-P", "-m", "pkgstats", "serve", "--data", str(work / "reader"), "--search-only"]
-        serve += ["--group", first["group"], "--peer", f"127.0.0.1:{first['port']}"]
+        serve += ["--group", writer.told["group"], "--peer", f"127.0.0.1:{writer.told['port']}"]
         with child(*serve, "--port", "0", "--json") as serving:
             pages, view = line_of(serving)["pages"], work / "reader" / VIEW_FILE
-            taken_in(view, first["records"])
-            asyncio.run(quiet(pages, lasts[0]))
-            for number in range(2 * rounds):
-                kind = "loaded" if number % 2 else "alone"
-                last = max([LOAD_S_MIN, *(one["s"] for one in runs["alone"])])
-                offered = {"rate": rate, "seconds": last, "paths": paths} if number % 2 else {}
-                runs[kind].append(part_with(view, pages, sharing, offered))
-                print(kind, runs[kind][-1], file=sys.stderr)
-                asyncio.run(quiet(pages, lasts[number + 1]))
-    speeds = {
-        kind: rows / statistics.median(one["s"] for one in found) for kind, found in runs.items()
-    }
+            asyncio.run(searchable(pages, last.name))
+            for _ in range(asked.rounds):
+                alone.append(taken_in(view, writer, asked.seconds))
+                print("alone", alone[-1], file=sys.stderr)
+                with offered(pages, asked.rate, asked.seconds, paths) as load:
+                    loaded.append(taken_in(view, writer, asked.seconds))
+                loads.append(load)
+                print("loaded", loaded[-1], load, file=sys.stderr)
+    speeds = {"alone": statistics.median(alone), "loaded": statistics.median(loaded)}
     return {
         "packages a second": speeds,
         "ratio": speeds["loaded"] / speeds["alone"],
-        "load": [one["load"] for one in runs["loaded"]],
+        "load": loads,
     }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rows", type=int, default=400_000)
-    parser.add_argument("--rate", type=float, default=2000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=60, help="without requests, and with them")
+    parser.add_argument("--rate", type=float, default=2000, help="requests a second")
+    parser.add_argument("--packages", type=int, default=200_000, help="of each list")
+    parser.add_argument("--rounds", type=int, default=1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        print(json.dumps(measure(Path(work), asked.rows, asked.rate, asked.rounds), indent=2))
+        print(json.dumps(measure(Path(work), asked), indent=2))
 
 
 if __name__ == "__main__":

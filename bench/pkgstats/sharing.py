@@ -1,10 +1,11 @@
-"""A writer's feeds on a port, and blocks appended when asked; a process of its own.
+"""A writer's feeds on a port, and lists of packages appended when asked; a process of its own.
 
-    python sharing.py FOLDER ROWS PHASES
+    python sharing.py FOLDER PACKAGES LISTS
 
-Prints a line of JSON with the group and the port once the first ``ROWS`` packages are told, and
-one with what is told by now after each further part, which a line on standard input
-asks for. All blocks are made before the first line: appending costs little.
+Prints a line of JSON with the group and the port once the first list of so many packages is told,
+and one with what is told by now after each further list, which a line on standard input asks for:
+the same packages, seen a day later with other downloads, as who crawls tells them. All blocks are
+made before the first line: appending costs little.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,18 +33,21 @@ from pkgstats.writer import Writer  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DAY_MS = 86_400_000
 
-def parts(rows: int, count: int) -> Iterator[tuple[list[bytes], int]]:
-    """Blocks of the first packages that do not exist, of the next ones, and so on; and records."""
-    made = (Row(*row) for row in corpus(rows * count))
-    for _ in range(count):
-        listed = list(islice(made, rows))
-        records = list(index_records(listed, observed_at=now_ms(), source="list"))
+
+def lists(packages: int, count: int) -> Iterator[tuple[list[bytes], int]]:
+    """Blocks of the list on one day, on the next one, and so on; and how many records."""
+    rows = [Row(*row) for row in corpus(packages)]
+    began = now_ms() - count * DAY_MS
+    for day in range(count):
+        seen = [row._replace(downloads=row.downloads + day) for row in rows]
+        records = list(index_records(seen, observed_at=began + day * DAY_MS, source="list"))
         yield list(split_blocks(records)), len(records)
 
 
-async def main(folder: str, rows: int, count: int) -> None:
-    blocks = list(parts(rows, count))
+async def main(folder: str, packages: int, count: int) -> None:
+    days = list(lists(packages, count))
     async with feeds(folder) as (group, multis):
         writer = await Writer.open(multis, title="bench", now=now_ms())
         owner = await multis[trust.META].writer("group", key_pair=group.key_pair)
@@ -55,10 +58,10 @@ async def main(folder: str, rows: int, count: int) -> None:
             for multi in multis.values():
                 await network.swarm(multi)
             records = 0
-            for number, (part, more) in enumerate(blocks):
+            for blocks, more in days:
                 records += more
-                await writer.feeds["index"].extend(part)
-                told = {"packages": rows * (number + 1), "records": records}
+                await writer.feeds["index"].extend(blocks)
+                told = {"records": records, "list": more}
                 place = {"group": group.key.hex(), "port": network.addresses[0][1]}
                 print(json.dumps(told | place), flush=True)
                 await asyncio.to_thread(sys.stdin.readline)

@@ -32,6 +32,6 @@ def test_pages_beside_a_bare_one() -> None:
 
 
 def test_pages_under_load_lose_no_request() -> None:
-    told = bench("load", "--rows", "3000", "--rate", "100", "--rounds", "1")
+    told = bench("load", "--packages", "3000", "--seconds", "2", "--rate", "100")
     assert told["ratio"] > 0
     assert [one["errors"] for one in told["load"]] == [0]
