@@ -6,7 +6,14 @@ import pytest
 
 from pkgstats.view.reading import View
 from pkgstats.web.bounds import BadRequestError
-from pkgstats.web.pages.figures import SPARK_WEEKS, day_asked, growths, outages, weeks_of
+from pkgstats.web.pages.figures import (
+    SPARK_WEEKS,
+    day_asked,
+    growth_in,
+    growths,
+    outages,
+    weeks_of,
+)
 
 from .facts import DAYS, NOW, TODAY
 
@@ -25,6 +32,13 @@ def test_growth_is_told_of_what_has_days(rich: Path) -> None:
     with View.open(rich / "view.db") as view:
         found = growths(view, ["react", "fast-csv"], NOW)
     assert set(found) == {"react"}
+
+
+def test_growth_is_the_same_of_days_at_hand(rich: Path) -> None:
+    with View.open(rich / "view.db") as view:
+        lost = outages(view, NOW)
+        for name in ("react", "fast-csv"):
+            assert growth_in(view.days(name), NOW, lost) == growths(view, [name], NOW).get(name)
 
 
 def test_weeks_end_with_the_last_day_that_was_told(rich: Path) -> None:

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
+from pkgstats.search.results import Part
 from pkgstats.web import render
 from pkgstats.web.pages.errors import trouble
+from pkgstats.web.respond import Twins
 from pkgstats.web.site import Settings
 
 DASH = "\N{EN DASH}"
@@ -56,6 +58,7 @@ def test_sizes_have_units(value: int | None, text: str) -> None:
 
 def test_a_ratio_is_told_as_more_or_less() -> None:
     assert [render.percent(one) for one in (None, 1.125, 0.5)] == [DASH, "+12.5 %", "-50.0 %"]
+    assert render.percent(0.9999) == "+0.0 %"  # and not less than nothing
 
 
 def test_a_key_is_told_by_its_start() -> None:
@@ -69,13 +72,26 @@ def test_structured_data_ends_no_element(value: dict[str, str]) -> None:
     assert not set(text) & set("<>&\u2028\u2029")
 
 
+def test_the_parts_of_a_score_are_list_items() -> None:
+    told = [Part("a", "words & more", 1.0, 1.256), Part("b", "age", 1.0, -0.5)]
+    items = "<li><b>+1.26</b> words &amp; more</li><li><b>-0.50</b> age</li>"
+    assert render.parts(told) == items
+    assert render.score(0.756) == "0.76"
+
+
+def test_a_keyword_leads_to_all_that_have_it() -> None:
+    assert (
+        render.all_with("keywords", "C++ & more") == "/search?q=keywords%3A%22c%2B%2B+%26+more%22"
+    )
+
+
 VALUES = {
     "description": "",
     "path": "/x",
     "canonical": "http://localhost/x",
     "has_feed": False,
     "has_table": False,
-    "twin": lambda suffix: f"/x{suffix}",
+    "twin": Twins("/x.json", "/x.csv", "/x.atom", "/x.feed.json"),
     "structured": None,
     "listed": True,
     "settings": Settings(),

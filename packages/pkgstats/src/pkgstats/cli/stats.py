@@ -132,4 +132,4 @@ def show_stats(found: dict[str, Any]) -> None:
 
 def percent(ratio: float | None) -> str:
     """A ratio as people say it; a dash where too little is known."""
-    return "-" if ratio is None else f"{(ratio - 1) * 100:+.1f} %"
+    return "-" if ratio is None else f"{round((ratio - 1) * 100, 1) + 0:+.1f} %"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pkgstats.records.codec import decode, encode
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 GROUP_LIST: Final = "group_list"
+
+CARDS_KEPT: Final = 64
+"""Cards that are remembered: each page of a package has the titles of its writers."""
 
 ALL: Final = -1
 """In a retraction: all records of the block."""
@@ -65,7 +69,12 @@ def say_retraction(saying: Saying, record: Retraction) -> None:
 def cards(database: sqlite3.Connection) -> dict[bytes, WriterCard]:
     """Each writer's newest card."""
     rows = database.execute("select key, card from writers where card is not null")
-    return {key: _one(card, WriterCard) for key, card in rows}
+    return {key: _card(card) for key, card in rows}
+
+
+@lru_cache(CARDS_KEPT)
+def _card(body: bytes) -> WriterCard:
+    return _one(body, WriterCard)
 
 
 def heartbeat_of(body: bytes | None) -> Heartbeat | None:

@@ -311,6 +311,11 @@ class View(ReadConnection):
         with self.state() as database:
             return standing.writers(database)
 
+    def titles(self) -> dict[bytes, str]:
+        """What writers call themselves, by their keys; of those who have said it."""
+        with self.state() as database:
+            return {key: card.title for key, card in members.cards(database).items()}
+
     def group_list(self) -> GroupList | None:
         """The newest list of the group."""
         with self.state() as database:

@@ -7,8 +7,10 @@ is at `/package/package%2Ejson`: a dot that is written so begins no suffix.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote_to_bytes, urlencode
+from urllib.parse import quote, quote_plus, unquote_to_bytes, urlencode
 
 from pkgstats.web.bounds import SIZE
 
@@ -21,9 +23,18 @@ FORMATS: Final = {".feed.json": "feed", ".json": "json", ".atom": "atom", ".csv"
 INDEX: Final = "/index"
 """The first page's name where a suffix follows."""
 
+WORDS_KEPT: Final = 1024
+"""Words of queries that are remembered: the links of a page have the same ones."""
+
 _KEPT: Final = "@/~!$&'()*+,;=:"
 
+_USUAL: Final = re.compile(r"[\w@/.-]+", re.ASCII)
+"""Names that stand in a path as they are."""
 
+_SUFFIXES: Final = tuple(FORMATS)
+
+
+@lru_cache(1)  # each route of a request asks it
 def split(raw: bytes) -> tuple[str, str]:
     """A path as it came, without its suffix and decoded, and the format: ``html`` if none.
 
@@ -69,12 +80,10 @@ def badge(kind: str, name: str) -> str:
 
 def search(query: str, page: int = 1, size: int = SIZE) -> str:
     """What a search finds; what an address may leave out is left out."""
-    asked = {"q": query}
+    path = "/search?q=" + "+".join(map(_word, query.split(" ")))
     if page != 1:
-        asked["page"] = str(page)
-    if size != SIZE:
-        asked["size"] = str(size)
-    return "/search?" + urlencode(asked)
+        path += f"&page={page}"
+    return path if size == SIZE else f"{path}&size={size}"
 
 
 def compare(names: Iterable[str]) -> str:
@@ -82,8 +91,15 @@ def compare(names: Iterable[str]) -> str:
     return "/compare?" + urlencode([("p", name) for name in names], safe="@/")
 
 
+@lru_cache(WORDS_KEPT)
+def _word(word: str) -> str:
+    return quote_plus(word)
+
+
 def _segment(name: str) -> str:
     """The name as the end of a path; what looks like a suffix is written so that it is none."""
+    if _USUAL.fullmatch(name) and not name.endswith(_SUFFIXES):
+        return name
     for suffix in FORMATS:
         if name.endswith(suffix):
             return quote(name[: -len(suffix)], safe=_KEPT) + suffix.replace(".", "%2E")

@@ -121,7 +121,9 @@ class PageCache:
         self._own_base = own_base
         self._bare, self._asked = Shelf(bytes_max), Shelf(bytes_max)
         self._state: object | None = None
-        self._being_made: dict[Key, asyncio.Task[Answer]] = {}
+        self._being_made: dict[Key, asyncio.Future[Answer | None]] = {}
+        """What is told to who asks meanwhile; None: who made it went away."""
+
         self.hits = 0
         self.misses = 0
 
@@ -136,7 +138,7 @@ class PageCache:
             await self._app(scope, receive, send)
             return
         key = self._key(scope)
-        found = (self._asked if key[2] else self._bare).get(key)
+        found = self._shelf(key).get(key)
         if found is None:
             self.misses += 1
             found = await self._made(key, scope)
@@ -164,25 +166,37 @@ class PageCache:
         path = scope.get("raw_path") or scope["path"].encode()
         return (b"" if self._own_base else _host(scope), path, scope["query_string"])
 
+    def _shelf(self, key: Key) -> Shelf:
+        return self._asked if key[2] else self._bare
+
     async def _made(self, key: Key, scope: Scope) -> Answer:
         """The application's answer; one that lasts is made for all who ask meanwhile."""
-        task = self._being_made.get(key)
-        if task is None:
-            task = self._being_made[key] = asyncio.create_task(self._make(key, scope))
-            return await asyncio.shield(task)
-        found = await asyncio.shield(task)
-        return found if found.lasts else await _collected(self._app, scope)
+        while (other := self._being_made.get(key)) is not None:
+            found = await asyncio.shield(other)
+            if found is not None:
+                return found if found.lasts else await _collected(self._app, scope)
+            if (kept := self._shelf(key).get(key)) is not None:
+                return kept  # somebody else was quicker
+        return await self._make(key, scope)
 
     async def _make(self, key: Key, scope: Scope) -> Answer:
-        state, task = self._state, asyncio.current_task()
+        """No task of its own, which would take longer than some pages: who asks first makes it."""
+        state, made = self._state, None
+        told = self._being_made[key] = asyncio.get_running_loop().create_future()
         try:
             made = await _collected(self._app, scope)
-            if made.lasts and state == self._state:
-                (self._asked if key[2] else self._bare).put(key, made)
-            return made
+        except Exception as error:
+            told.set_exception(error)
+            told.exception()  # seen, even if nobody else has asked
+            raise
         finally:
-            if self._being_made.get(key) is task:
+            if self._being_made.get(key) is told:
                 del self._being_made[key]
+            if not told.done():
+                told.set_result(made)
+        if made.lasts and state == self._state:
+            self._shelf(key).put(key, made)
+        return made
 
 
 async def _collected(app: ASGIApp, scope: Scope) -> Answer:

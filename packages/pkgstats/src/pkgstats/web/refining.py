@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pkgstats.search.parse import Place, places
 from pkgstats.search.query import Filter, Query, to_text
+from pkgstats.web import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +80,11 @@ class Choice(NamedTuple):
     query: str
     chosen: bool
 
+    @property
+    def path(self) -> str:
+        """Where the link leads."""
+        return addresses.search(self.query) if self.query else "/"
+
 
 class Group(NamedTuple):
     """Choices that belong together."""
@@ -120,12 +126,12 @@ def sorts(text: str) -> tuple[Choice, ...]:
 
 def has(text: str, term: str) -> bool:
     """Whether a query has this term, in whichever way it was written."""
-    return _term(_places(term)[0]) in map(_term, _places(text))
+    return _meant(term) in _terms(text)
 
 
 def toggled(text: str, term: str) -> str:
     """The query with the term, and without its opposite; without the term if it has it."""
-    meant = _term(_places(term)[0])
+    meant = _meant(term)
     alike = [one for one in _places(text) if _term(one)[:2] == meant[:2]]
     cut = _cut(text, alike)
     return cut if has(text, term) else _with(cut, term)
@@ -133,7 +139,7 @@ def toggled(text: str, term: str) -> str:
 
 def chosen(text: str, term: str) -> str:
     """The query with the term in place of all that it has of the same field."""
-    return _with(without(text, _places(term)[0].field), term)
+    return _with(without(text, _meant(term).field), term)
 
 
 def without(text: str, field: str) -> str:
@@ -154,6 +160,18 @@ def filtered(field: str, value: str) -> str:
 @lru_cache(KEPT)
 def _places(text: str) -> tuple[Place, ...]:
     return tuple(places(text))
+
+
+@lru_cache(KEPT)
+def _terms(text: str) -> frozenset[_Term]:
+    return frozenset(map(_term, _places(text)))
+
+
+@lru_cache(KEPT)
+def _meant(term: str) -> _Term:
+    """What a query says that is this term alone."""
+    (found,) = _terms(term)
+    return found
 
 
 def _one_of(text: str, label: str, term: str) -> Choice:

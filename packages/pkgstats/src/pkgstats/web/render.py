@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pkgstats.web import addresses, assets, refining
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping, Sequence
+
+    from pkgstats.search.results import Part
 
 SITE: Final = "Pkg Stats"
 
@@ -21,20 +23,33 @@ COMPACT: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 DAY_MS: Final = 86_400_000
 
+LINKS_KEPT: Final = 4096
+"""Links to keywords and licences that are remembered: a page has a hundred, most of them usual."""
+
 
 def render(template: str, **values: Any) -> str:
     """One page."""
     return _environment().get_template(template).render(**values)
 
 
+class _Environment(Environment):
+    """Jinja2's, but no template has globals of its own: all have the same dict, not views of it
+    that take longer to look into than most pages take otherwise."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        assert not d
+        return self.globals
+
+
 @cache
 def _environment() -> Environment:
-    environment = Environment(
+    environment = _Environment(
         loader=PackageLoader("pkgstats.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     filters: tuple[Callable[..., Any], ...] = (
         number,
@@ -44,6 +59,9 @@ def _environment() -> Environment:
         moment,
         size,
         percent,
+        points,
+        parts,
+        score,
         counted,
         short,
         structured,
@@ -53,9 +71,15 @@ def _environment() -> Environment:
         "to": addresses,
         "asset": assets.path_of,
         "site": SITE,
-        "filtered": refining.filtered,
+        "all_with": all_with,
     }
     return environment
+
+
+@lru_cache(LINKS_KEPT)
+def all_with(field: str, value: str) -> str:
+    """The search for all packages that have this value: a keyword, a licence."""
+    return addresses.search(refining.filtered(field, value))
 
 
 def number(value: float | None) -> str:
@@ -98,7 +122,29 @@ def size(value: int | None) -> str:
 
 def percent(ratio: float | None) -> str:
     """``+12.5 %`` of a ratio to before; a dash where nothing is known."""
-    return number(None) if ratio is None else f"{(ratio - 1) * 100:+,.1f} %"
+    return number(None) if ratio is None else f"{round((ratio - 1) * 100, 1) + 0:+,.1f} %"
+
+
+def score(value: float) -> str:
+    """``1.25``."""
+    return f"{value:.2f}"
+
+
+def points(value: float) -> str:
+    """``+0.25``: what is added to a score, or taken from it."""
+    return f"{value:+.2f}"
+
+
+def parts(some: Sequence[Part]) -> Markup:
+    """List items of what a result's score is the sum of. Not a template's work, as a page has a
+    hundred of these, all with the same few meanings."""
+    items = (f"<li><b>{points(one.points)}</b> {_meaning(one.meaning)}</li>" for one in some)
+    return Markup("".join(items))  # noqa: S704 - a number, and what was escaped
+
+
+@cache
+def _meaning(text: str) -> Markup:
+    return escape(text)
 
 
 def counted(value: int, one: str, many: str = "") -> str:

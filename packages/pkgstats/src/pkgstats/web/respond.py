@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.responses import Response
 
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 FORMULA: Final = ("=", "+", "-", "\t", "\r")
 """What makes a spreadsheet take a text for something to compute. The `@` of a scope is left as it
 is: only one program ever took it so, and only before the name of a function."""
+
+
+class Twins(NamedTuple):
+    """The addresses of a page's twins, whether or not there are all of them."""
+
+    json: str
+    csv: str
+    atom: str
+    feed: str
 
 
 def respond(site: Site, request: Request, page: Page) -> Response:
@@ -63,7 +72,8 @@ def lasting(
 
 def base_of(site: Site, request: Request) -> str:
     """How the reader reaches us, ``http://host:port``."""
-    return site.settings.base or f"{request.url.scheme}://{request.url.netloc}"
+    host = request.headers.get("host") or request.url.netloc
+    return site.settings.base or f"{request.scope['scheme']}://{host}"
 
 
 def _html(site: Site, request: Request, page: Page) -> tuple[bytes, str]:
@@ -78,7 +88,7 @@ def _html(site: Site, request: Request, page: Page) -> tuple[bytes, str]:
         canonical=base_of(site, request) + path,
         has_feed=page.feed is not None,
         has_table=page.table is not None,
-        twin=lambda suffix: _twin(path, suffix),
+        twin=_twins(path),
         structured=page.structured,
         listed=page.listed,
         settings=site.settings,
@@ -145,14 +155,19 @@ def _cell(value: str | float | None) -> str | float:
 
 def _path(request: Request) -> str:
     """The address that was asked for, without a suffix."""
-    path: str = request.scope.get("page_path", request.url.path)
-    return f"{path}?{request.url.query}" if request.url.query else path
+    path: str = request.scope.get("page_path") or request.scope["path"]
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _twin(path: str, suffix: str) -> str:
     """The address of a twin of a page with parameters."""
     bare, mark, query = path.partition("?")
     return addresses.with_suffix(bare, suffix) + mark + query
+
+
+def _twins(path: str) -> Twins:
+    return Twins(*(_twin(path, suffix) for suffix in (".json", ".csv", ".atom", ".feed.json")))
 
 
 def _has(request: Request, tag: str) -> bool:

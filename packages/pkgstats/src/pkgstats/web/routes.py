@@ -35,18 +35,18 @@ if TYPE_CHECKING:
     Handler = Callable[[Site, Request], Awaitable[Page | Response]]
 
 PAGES: Final[tuple[tuple[str, Handler], ...]] = (
-    ("/", home.home),
-    ("/search", search.search),
-    ("/about", about.about),
-    *((f"/{kind.name}", lists.handler_of(kind)) for kind in lists.KINDS),
     ("/package/{name:npm}", package.package),
+    ("/search", search.search),
+    ("/", home.home),
     ("/package/{name:npm}/versions", versions.versions),
+    *((f"/{kind.name}", lists.handler_of(kind)) for kind in lists.KINDS),
     ("/user/{name}", people.user),
     ("/scope/{name}", people.scope),
     ("/compare", compare.compare),
     ("/network", network.network),
+    ("/about", about.about),
 )
-"""Pages, and with them their twins."""
+"""Pages, and with them their twins; what is asked for most comes first."""
 
 OTHERS: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api/search", api.search),
@@ -102,7 +102,7 @@ def routes_of(site: Site) -> list[BaseRoute]:
     pages = [_PageRoute(path, _answering(site, handler)) for path, handler in PAGES]
     others = [_OtherRoute(path, _answering(site, handler)) for path, handler in OTHERS]
     files = [Route(one.path, _serving(one)) for one in assets.assets().values()]
-    return [*others, *files, *pages]
+    return [*pages, *others, *files]
 
 
 def format_of(scope: Scope) -> str:

@@ -58,7 +58,9 @@ class Turns:
             self._free.release()
 
     async def _turn(self) -> bool:
-        if self._free.locked() and self._waiting >= self._waiting_max:
+        if not self._free.locked():
+            return await self._free.acquire()  # at once
+        if self._waiting >= self._waiting_max:
             return False
         self._waiting += 1
         try:

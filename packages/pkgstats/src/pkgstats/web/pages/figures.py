@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from pkgstats.growth import growth_of, outages_in
-from pkgstats.stats import WEEK
+from pkgstats.growth import LOOKED_BACK, growth_of, outages_in
+from pkgstats.stats import MONTH, WEEK, growth
 from pkgstats.web.bounds import BadRequestError
 from pkgstats.web.memo import Memo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pkgstats.stats import Growth
     from pkgstats.view.facts import DayFacts
@@ -42,6 +42,13 @@ def outages(view: View, now: int) -> frozenset[int]:
 def growths(view: View, names: Sequence[str], now: int) -> dict[str, Growth]:
     """The last 30 days that were told of packages against the 30 before."""
     return growth_of(view, names, now // DAY_MS, outages(view, now))
+
+
+def growth_in(days: Sequence[DayFacts], now: int, outages: Collection[int]) -> Growth | None:
+    """As `growths`, of one package all of whose days are at hand; None: none of them is recent."""
+    today = now // DAY_MS
+    told = {one.day: one.count for one in days if today - LOOKED_BACK <= one.day <= today}
+    return growth(told, MONTH, max(told) + 1, outages) if told else None
 
 
 def weeks_of(view: View, names: Sequence[str], now: int) -> dict[str, tuple[int | None, ...]]:

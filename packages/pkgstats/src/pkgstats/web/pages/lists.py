@@ -76,7 +76,8 @@ RISING: Final = Kind(
     "Rising packages",
     "Rising",
     f"The packages whose downloads have grown most in a week against the week before: of the "
-    f"{digest.RISERS_OF:,} most downloaded ones, from {digest.RISER_MIN:,} downloads a week on. "
+    f"{digest.RISERS_OF:,} most downloaded ones, from {digest.RISER_MIN:,} downloads a week on, "
+    f"what has grown by {digest.RISE_MIN - 1:.0%} at least. "
     "Days on which the registry counted nothing at all are left out of both weeks.",
     lambda view, now, size: digest.risers(view, now // DAY_MS, size),
     days=7,

@@ -144,7 +144,8 @@ def gather(view: View, name: str, now: int, at: int | None, looked_up: bool) -> 
         return None
     versions = newest_first(view.versions(name))
     days = tuple(view.days(name))
-    titles = {one.key: one.card.title for one in view.writers() if one.card}
+    dependents = view.dependents_counted(name)
+    outages = figures.outages(view, now)
     return PackagePage(
         package=facts,
         at=at,
@@ -152,14 +153,14 @@ def gather(view: View, name: str, now: int, at: int | None, looked_up: bool) -> 
         version=next((one for one in versions if one.version == facts.version), None),
         newest=tuple(versions[:NEWEST]),
         versions=len(versions),
-        growth=figures.growths(view, [name], now).get(name),
+        growth=figures.growth_in(days, now, outages),
         days=days,
         disputed=sum(one.disputed for one in days),
-        outages=tuple(sorted(figures.outages(view, now) & {one.day for one in days})),
-        dependents=tuple(view.dependents(name, DEPENDENTS)),
-        dependents_count=view.dependents_counted(name),
+        outages=tuple(sorted(outages & {one.day for one in days})),
+        dependents=tuple(view.dependents(name, DEPENDENTS)) if dependents else (),
+        dependents_count=dependents,
         links=links.links_of(facts),
-        tellers=tellers_of(facts, versions, days, titles),
+        tellers=tellers_of(facts, versions, days, view.titles()),
     )
 
 
