@@ -2,10 +2,10 @@
 
 ::
 
-    python run.py bench pages [--rounds 5] [--requests 200]
+    python run.py bench pages [--requests 1000]
 
-Each figure is the median of a round's requests, one after the other over one connection on
-loopback; rounds of all kinds alternate, and the medians over the rounds are printed.
+Each figure is the median of so many requests over one connection on loopback; requests of all
+kinds take turns, so that what slows the machine down slows all of them.
 
 * ``bare``: 16 kB that a Starlette handler returns, served by the same server;
 * ``package``: one package's page, which the view's state has not changed since;
@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ from pkgstats.folder import search_in  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pkgstats.search.engine import Search
 
 SEED = 7
 PAINT = """new Promise((done) => new PerformanceObserver((list) =>
@@ -67,50 +70,41 @@ def running(*command: str) -> Iterator[str]:
         process.communicate(timeout=30)
 
 
-async def times(wire: Wire, paths: list[str]) -> float:
-    """The median of what these take, in ms."""
-    found = []
-    for path in paths:
-        answer = await wire.get(path)
-        assert answer.status == 200, (path, answer.status)
-        found.append(answer.seconds * 1000)
-    return statistics.median(found)
+async def asked(wire: Wire, path: str) -> float:
+    """What a page takes, in ms."""
+    answer = await wire.get(path)
+    assert answer.status == 200, (path, answer.status)
+    return answer.seconds * 1000
 
 
-async def searching(folder: Path, queries: list[str]) -> float:
-    """The median of what the engine takes for these, in ms."""
-    found = []
-    async with search_in(folder) as search:
-        for query in queries:
-            began = time.perf_counter()
-            await search.search(query)
-            found.append((time.perf_counter() - began) * 1000)
-    return statistics.median(found)
+async def searched(search: Search, query: str) -> float:
+    """What the engine takes, in ms."""
+    began = time.perf_counter()
+    await search.search(query)
+    return (time.perf_counter() - began) * 1000
 
 
-async def measure(
-    folder: Path, pages: str, bare: str, rounds: int, requests: int
-) -> dict[str, float]:
+async def measure(folder: Path, pages: str, bare: str, requests: int) -> dict[str, float]:
+    """Medians, in ms."""
     chance = random.Random(SEED)
     names = [row.name for row in shipped() if "/" not in row.name]
     words = sorted({word for name in names for word in name.split("-") if len(word) > 3})
     chance.shuffle(names)
     chance.shuffle(words)
-    kinds: dict[str, list[float]] = {}
-    for number in range(rounds):
-        part = slice(number * requests, (number + 1) * requests)
-        queries = words[part]
-        async with Wire(pages) as wire, Wire(bare) as plain:
-            await wire.get(f"/package/{HYPER[0].name}")
-            for kind, found in (
-                ("bare", await times(plain, ["/"] * requests)),
-                ("package", await times(wire, [f"/package/{HYPER[0].name}"] * requests)),
-                ("package first", await times(wire, [f"/package/{one}" for one in names[part]])),
-                ("search first", await times(wire, [f"/search?q={one}" for one in queries])),
-                ("search", await searching(folder, queries)),
+    known = f"/package/{HYPER[0].name}"
+    found: dict[str, list[float]] = {}
+    async with Wire(pages) as wire, Wire(bare) as plain, search_in(folder) as search:
+        await asked(wire, known)
+        for name, word in islice(zip(names, words, strict=False), requests):
+            for kind, ms in (
+                ("bare", await asked(plain, "/")),
+                ("package", await asked(wire, known)),
+                ("package first", await asked(wire, f"/package/{name}")),
+                ("search first", await asked(wire, f"/search?q={word}")),
+                ("search", await searched(search, word)),
             ):
-                kinds.setdefault(kind, []).append(found)
-    return {kind: statistics.median(found) for kind, found in kinds.items()}
+                found.setdefault(kind, []).append(ms)
+    return {kind: statistics.median(all_) for kind, all_ in found.items()}
 
 
 def first_paint(pages: str) -> float | None:
@@ -136,9 +130,8 @@ def first_paint(pages: str) -> float | None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=200)
-    asked = parser.parse_args()
+    parser.add_argument("--requests", type=int, default=1000)
+    requests = parser.parse_args().requests
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "node"
         asyncio.run(make_ground(folder))
@@ -154,7 +147,7 @@ def main() -> None:
             "--json",
         )
         with running(*serve) as pages, running(str(Path(__file__).with_name("bare.py"))) as bare:
-            found = asyncio.run(measure(folder, pages, bare, asked.rounds, asked.requests))
+            found = asyncio.run(measure(folder, pages, bare, requests))
             paint = first_paint(pages)
     ratios = {
         "package / bare": found["package"] / found["bare"],

@@ -26,7 +26,7 @@ def bench(*arguments: str) -> dict[str, Any]:
 
 
 def test_pages_beside_a_bare_one() -> None:
-    told = bench("pages", "--rounds", "1", "--requests", "3")
+    told = bench("pages", "--requests", "3")
     assert told["ms"].keys() >= {"bare", "package", "package first", "search first", "search"}
     assert min(one for one in told["ms"].values() if one is not None) > 0
 
