@@ -11,14 +11,13 @@ A request passes through these layers, those that cost least first:
     PageCache   answers what is remembered
     Limited     takes the price of making one (public sites only)
     Turns       lets it wait while many others are made
-    Starlette   finds the handler
+    Router      finds the handler
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 
 from pkgstats.web.failing import Failing
@@ -29,9 +28,10 @@ from pkgstats.web.limits import Limits
 from pkgstats.web.machines import openapi
 from pkgstats.web.metrics import Metrics
 from pkgstats.web.pagecache import PageCache
-from pkgstats.web.pages.errors import nowhere, went_wrong
+from pkgstats.web.pages.errors import went_wrong
 from pkgstats.web.respond import respond
-from pkgstats.web.routes import OTHERS, PAGES, format_of, routes_of
+from pkgstats.web.routes import OTHERS, PAGES, format_of, router
+from pkgstats.web.site import Operation
 from pkgstats.web.turns import Turns
 from pkgstats.web.watching import Watching
 
@@ -62,19 +62,11 @@ def application(
         log: is told of each answer.
     """
 
-    async def nothing_there(request: Request, _: Exception) -> Response:
-        return respond(site, request, await nowhere(site, request))
-
-    async def left_to_failing(_: Request, error: Exception) -> Response:
-        raise error
-
     def failed(scope: Scope) -> Response:
         return respond(site, Request({**scope, "format": format_of(scope)}), went_wrong())
 
-    handlers = {404: nothing_there, Exception: left_to_failing}
-    inner = Starlette(routes=routes_of(site), exception_handlers=handlers)
     limits = Limits() if site.settings.public else None
-    app: ASGIApp = Turns(inner)
+    app: ASGIApp = Turns(router(site))
     if limits is not None:
         app = Limited(app, limits=limits, price=making_price)
     freshness = Freshness(site)
@@ -91,6 +83,6 @@ def application(
     https = site.settings.base.startswith("https:")
     app = Guard(app, hosts, methods=READING, https=https)
     metrics = Metrics(path for path, _ in (*PAGES, *OTHERS))
-    inner.state.metrics, inner.state.cache, inner.state.freshness = metrics, cache, freshness
+    site.operation = Operation(metrics, cache, freshness)
     app = Watching(app, [metrics] if log is None else [metrics, log])
     return Forwarded(app, trusted=site.settings.trust_proxy) if site.settings.public else app

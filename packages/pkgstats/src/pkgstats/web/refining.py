@@ -14,7 +14,7 @@ from pkgstats.search.query import Filter, Query, to_text
 from pkgstats.web import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 MARKS: Final = (
     ("without deprecated", "not:deprecated"),
@@ -185,8 +185,10 @@ def _term(place: Place) -> _Term:
     return _Term(place.field, place.value.lower(), not place.negative)
 
 
-def _cut(text: str, parts: Iterable[Place]) -> str:
+def _cut(text: str, parts: Sequence[Place]) -> str:
     """The text without these parts, and without the space behind each."""
+    if not parts:  # as in most queries
+        return text.strip()
     for one in sorted(parts, reverse=True, key=lambda part: part.start):
         text = text[: one.start] + text[one.stop :].lstrip()
     return text.strip()

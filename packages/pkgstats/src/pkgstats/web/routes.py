@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import Match, Route, Router
 
 from pkgstats.web import addresses, assets
 from pkgstats.web.machines import api, badges, openapi, opensearch, operation, sitemap
@@ -27,8 +28,7 @@ from pkgstats.web.respond import respond
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from starlette.requests import Request
-    from starlette.types import Scope
+    from starlette.types import Receive, Scope, Send
 
     from pkgstats.web.site import Page, Site
 
@@ -97,12 +97,12 @@ class _OtherRoute(Route):
         return match, {**found, "format": "json"}
 
 
-def routes_of(site: Site) -> list[BaseRoute]:
+def router(site: Site) -> Router:
     """The routes of a site."""
-    pages = [_PageRoute(path, _answering(site, handler)) for path, handler in PAGES]
-    others = [_OtherRoute(path, _answering(site, handler)) for path, handler in OTHERS]
+    pages = [_PageRoute(path, _Answering(site, handler)) for path, handler in PAGES]
+    others = [_OtherRoute(path, _Answering(site, handler)) for path, handler in OTHERS]
     files = [Route(one.path, _serving(one)) for one in assets.assets().values()]
-    return [*pages, *others, *files]
+    return Router([*pages, *others, *files], default=_Answering(site, errors.nowhere))
 
 
 def format_of(scope: Scope) -> str:
@@ -112,15 +112,21 @@ def format_of(scope: Scope) -> str:
     return addresses.split(scope.get("raw_path") or scope["path"].encode())[1]
 
 
-def _answering(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
+class _Answering:
+    """A handler as an ASGI application."""
+
+    def __init__(self, site: Site, handler: Handler) -> None:
+        self._site = site
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
         try:
-            found = await handler(site, request)
+            found = await self._handler(self._site, request)
         except tuple(errors.HANDLED) as error:
             found = errors.page_of(request, error)
-        return found if isinstance(found, Response) else respond(site, request, found)
-
-    return answer
+        answer = found if isinstance(found, Response) else respond(self._site, request, found)
+        await answer(scope, receive, send)
 
 
 def _serving(file: assets.Asset) -> Callable[[Request], Awaitable[Response]]:

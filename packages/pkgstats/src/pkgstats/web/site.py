@@ -8,7 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 from pkgstats.past import PastError
 from pkgstats.search.parse import parse
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pkgstats.search.query import Query
     from pkgstats.search.results import SearchResult
     from pkgstats.syndication import Feed
+    from pkgstats.web.freshness import Freshness
+    from pkgstats.web.metrics import Metrics
+    from pkgstats.web.pagecache import PageCache
 
 T = TypeVar("T")
 
@@ -137,6 +140,14 @@ class Days(Protocol):
         """What a search would have found; raises the same."""
 
 
+class Operation(NamedTuple):
+    """How an application works, for whoever looks after it."""
+
+    metrics: Metrics
+    cache: PageCache
+    freshness: Freshness
+
+
 class Site:
     """The view and the search of one folder, for all handlers; an async context manager.
 
@@ -147,7 +158,10 @@ class Site:
         settings: how it is served.
         renderer: makes HTML of readmes; None: they are shown as they were written.
         clock: tells the time, ms since 1970, UTC.
+        operation: of the application that tells of it; set by that.
     """
+
+    operation: Operation
 
     def __init__(
         self,

@@ -25,12 +25,12 @@ META: Final = "meta"
 """The kind of feed that the group's own lists are in, too."""
 
 
-async def health(_: Site, request: Request) -> Response:
+async def health(site: Site, _: Request) -> Response:
     """Whether there is anything to answer from: 200, or 503 as long as there is not.
 
     ``lag``: changes of the view that search does not know yet.
     """
-    state: State | None = request.app.state.freshness.state()
+    state: State | None = site.operation.freshness.state()
     if state is None:
         return JSONResponse({"status": "empty", "generation": 0, "lag": 0}, 503, LATER)
     lag = max(0, state.generation - state.indexed)
@@ -42,8 +42,8 @@ async def metrics(site: Site, request: Request) -> Page | Response:
     """All that is measured, for Prometheus; others than this machine are told only if asked."""
     if client(request.scope) and not site.settings.open_metrics:
         return not_found(request)
-    state: State | None = request.app.state.freshness.state()
-    cache = request.app.state.cache
+    state: State | None = site.operation.freshness.state()
+    cache = site.operation.cache
     gauges = [
         Gauge("pkgstats_cache_hits_total", "Answers from memory.", cache.hits, "counter"),
         Gauge("pkgstats_cache_misses_total", "Answers made anew.", cache.misses, "counter"),
@@ -59,7 +59,7 @@ async def metrics(site: Site, request: Request) -> Page | Response:
             Gauge("pkgstats_writers", "Accepted writers with facts.", writers),
             Gauge("pkgstats_feed_age_seconds", "Since a writer's last sign of life.", age),
         ]
-    text = request.app.state.metrics.text(gauges)
+    text = site.operation.metrics.text(gauges)
     return PlainTextResponse(text, headers=NOW, media_type=MEDIA_TYPE)
 
 

@@ -145,7 +145,7 @@ def gather(view: View, name: str, now: int, at: int | None, looked_up: bool) -> 
     versions = newest_first(view.versions(name))
     days = tuple(view.days(name))
     dependents = view.dependents_counted(name)
-    outages = figures.outages(view, now)
+    outages = figures.outages(view, now) if days else frozenset()
     return PackagePage(
         package=facts,
         at=at,

@@ -34,7 +34,7 @@ async def search(site: Site, request: Request) -> Page | Response:
         return _see(path)
     names = [one.name for one in found.hits]
     details = await site.ask_at(lambda view: view.details_of(names), found.query.at)
-    similar = await near(site, unknown(found))
+    similar = await near(site, name) if (name := unknown(found)) else ()
     data = told(text, found, details, similar, size=size, page=number)
     lasts = found.query.age == ANY and found.query.at is None
     fetches = site.door is not None and site.door.fetches
