@@ -5,7 +5,7 @@
     python run.py bench pages [--requests 1000]
 
 Each figure is the median of so many requests over one connection on loopback; requests of all
-kinds take turns, so that what slows the machine down slows all of them.
+kinds take turns, the bare page before each other one: so all of them find the machine alike.
 
 * ``bare``: 16 kB that a Starlette handler returns, served by the same server;
 * ``package``: one package's page, which the view's state has not changed since;
@@ -99,8 +99,11 @@ async def measure(folder: Path, pages: str, bare: str, requests: int) -> dict[st
             for kind, ms in (
                 ("bare", await asked(plain, "/")),
                 ("package", await asked(wire, known)),
+                ("bare", await asked(plain, "/")),
                 ("package first", await asked(wire, f"/package/{name}")),
+                ("bare", await asked(plain, "/")),
                 ("search first", await asked(wire, f"/search?q={word}")),
+                ("bare", await asked(plain, "/")),
                 ("search", await searched(search, word)),
             ):
                 found.setdefault(kind, []).append(ms)

@@ -20,6 +20,7 @@ from pkgstats.web.addresses import FORMATS
 from pkgstats.web.app import application
 from pkgstats.web.guard import LOOPBACK_NAMES
 from pkgstats.web.machines.openapi import parameters
+from pkgstats.web.refining import TERMS
 from pkgstats.web.routes import OTHERS, PAGES
 from pkgstats.web.site import Settings
 
@@ -47,6 +48,13 @@ CONFIG = {
 }
 
 schema = schemathesis.openapi.from_dict(TOLD, config=SchemathesisConfig.from_dict(CONFIG))
+
+
+def test_all_buttons_are_told() -> None:
+    (told,) = [
+        one for one in TOLD["paths"]["/search"]["get"]["parameters"] if one["name"] == "with"
+    ]
+    assert set(told["schema"]["enum"]) == TERMS
 
 
 class Asking:

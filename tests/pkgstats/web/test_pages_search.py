@@ -153,33 +153,55 @@ async def test_a_package_that_nobody_knows_has_near_ones(rich: Path) -> None:
     assert page.links()["Have it looked up"] == "/package/raect"
 
 
+async def press(http: httpx.AsyncClient, page: Element, label: str) -> str:
+    """Where a button leads, as a browser sends its form."""
+    form = page.one("#refine")
+    (button,) = [one for one in page.all("button") if one.text == label]
+    assert button["form"] == form["id"]
+    sent = {one["name"]: one["value"] for one in (*form.all("input"), button)}
+    answer = await http.get(form["action"], params=sent)
+    assert answer.status_code == 303
+    return answer.headers["location"]
+
+
+def pressed(page: Element) -> list[str]:
+    return [one.text for one in page.all("button") if one.attributes.get("aria-pressed") == "true"]
+
+
 async def test_filters_add_to_the_query_and_take_away(http: httpx.AsyncClient) -> None:
-    filters = (await page_of(http, '"reads csv"  -fast')).one("#filters").all("a")
-    queries = {one.text: query_of(one) for one in filters}
-    assert queries["with types"] == '"reads csv"  -fast is:types'
-    page = await page_of(http, queries["with types"])
+    page = await page_of(http, '"reads csv"  -fast')
+    assert pressed(page) == ["best"]
+    path = await press(http, page, "with types")
+    assert path == addresses.search('"reads csv"  -fast is:types')
+    page = parsed(await http.get(path))
     assert rows(page) == ["csv-parse"]
-    (on,) = [one for one in page.one("#filters").all("a") if "aria-current" in one.attributes]
-    assert (on.text, query_of(on)) == ("with types", '"reads csv"  -fast')
+    assert pressed(page) == ["best", "with types"]
+    assert await press(http, page, "with types") == addresses.search('"reads csv"  -fast')
 
 
 async def test_filters_can_be_taken_back_where_nothing_is_left(http: httpx.AsyncClient) -> None:
-    page = await page_of(http, "csv license:isc")
+    page = await page_of(http, "csv license:isc", size=5)
     assert rows(page) == []
-    (on,) = [one for one in page.one("#filters").all("a") if "aria-current" in one.attributes]
-    assert query_of(on) == "csv"
+    assert pressed(page) == ["ISC"]
+    assert await press(http, page, "ISC") == addresses.search("csv", size=5)
 
 
-async def test_orders_are_links(http: httpx.AsyncClient) -> None:
-    orders = (await page_of(http, "csv sort:name")).one("nav.options").all("a.chip")
-    assert [one.text for one in orders if "aria-current" in one.attributes] == ["name"]
-    queries = {one.text: one["href"] for one in orders}
-    assert rows(parsed(await http.get(queries["downloads"]))) == [
-        "csv-parse",
-        "papaparse",
-        "fast-csv",
-    ]
-    assert queries["best"] == addresses.search("csv")
+async def test_without_its_last_filter_a_query_is_none(http: httpx.AsyncClient) -> None:
+    assert await press(http, await page_of(http, "is:types"), "with types") == "/"
+
+
+async def test_results_can_be_put_into_another_order(http: httpx.AsyncClient) -> None:
+    page = await page_of(http, "csv sort:name")
+    assert pressed(page) == ["name"]
+    found = await http.get(await press(http, page, "downloads"))
+    assert rows(parsed(found)) == ["csv-parse", "papaparse", "fast-csv"]
+    assert await press(http, page, "best") == addresses.search("csv")
+
+
+async def test_nothing_else_can_be_pressed(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/search", params={"q": "csv", "with": "dep:react"})
+    assert answer.status_code == 400
+    assert "buttons" in parsed(answer).one("main").text
 
 
 async def test_pages_follow_each_other(http: httpx.AsyncClient) -> None:

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 
 from pkgstats.search.parse import parse
 from pkgstats.web.refining import (
+    BEST,
     MARKS,
     ONE_OF,
     SORTS,
+    TERMS,
     chosen,
     filtered,
-    groups,
     has,
-    sorts,
+    narrows,
+    refined,
+    terms_of,
     toggled,
     without,
 )
@@ -25,7 +28,8 @@ from pkgstats.web.refining import (
 if TYPE_CHECKING:
     from pkgstats.search.query import Filter, Query
 
-TERMS = [term for _, term in MARKS] + [term for _, some in ONE_OF for _, term in some]
+NARROWING = [term for _, term in MARKS] + [term for _, some in ONE_OF for _, term in some]
+ORDERS = [term for _, term in SORTS]
 
 PARTS = st.sampled_from(
     [
@@ -76,7 +80,7 @@ def others(query: Query, field: str) -> list[Filter]:
     return [one for one in query.filters if one.field != field]
 
 
-@given(QUERIES, st.sampled_from(TERMS))
+@given(QUERIES, st.sampled_from(NARROWING))
 def test_a_toggled_term_is_there_or_not_and_nothing_else_changes(text: str, term: str) -> None:
     before, after = parse(text), parse(toggled(text, term))
     assert has(toggled(text, term), term) is not has(text, term)
@@ -86,15 +90,46 @@ def test_a_toggled_term_is_there_or_not_and_nothing_else_changes(text: str, term
         assert getattr(after, name) == getattr(before, name)
 
 
-@given(QUERIES)
-def test_every_choice_that_is_offered_can_be_asked(text: str) -> None:
-    for group in groups(text):
-        for choice in group.choices:
-            parse(choice.query)
-    orders = sorts(text)
-    assert sum(one.chosen for one in orders) == 1
-    for (_, term), one in zip(SORTS, orders, strict=True):
-        assert parse(one.query).sort == (term.removeprefix("sort:") or None)
+@given(QUERIES, st.sampled_from(sorted(TERMS)))
+def test_what_is_chosen_is_there_until_it_is_chosen_again(text: str, term: str) -> None:
+    before, after = terms_of(text), terms_of(refined(text, term))
+    parse(refined(text, term))
+    if term in ORDERS:
+        assert term in after
+    else:
+        assert (term in after) is not (term in before)
+    for terms in (before, after):
+        assert terms <= TERMS
+        assert len(terms & set(ORDERS)) == 1
+
+
+@given(QUERIES, st.sampled_from(ORDERS))
+def test_orders_are_those_of_the_query(text: str, term: str) -> None:
+    wanted = None if term == BEST else term.removeprefix("sort:")
+    assert parse(refined(text, term)).sort == wanted
+    assert not narrows(set(ORDERS))
+
+
+@pytest.mark.parametrize(
+    ("text", "term", "then"),
+    [
+        ("csv", "license:mit", "csv license:mit"),
+        ("csv license:isc", "license:mit", "csv license:mit"),
+        ("csv license:mit", "license:mit", "csv"),
+        ("csv is:types", "is:types", "csv"),
+        ("csv sort:name", "sort:name", "csv sort:name"),
+        ("csv sort:name", BEST, "csv"),
+    ],
+)
+def test_of_a_licence_one_is_chosen_of_marks_some_and_of_orders_always_one(
+    text: str, term: str, then: str
+) -> None:
+    assert refined(text, term) == then
+
+
+def test_orders_find_no_fewer_packages() -> None:
+    assert narrows(terms_of("csv is:types"))
+    assert not narrows(terms_of("csv sort:name"))
 
 
 @given(st.text(max_size=30))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -11,7 +10,24 @@ from pkgstats.view import schema
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+
+
+class State:
+    """As long as the block lasts. A class, as the generator of a `contextmanager` would take longer
+    than many a question, and a page asks a dozen of them."""
+
+    __slots__ = ("_began", "_connection")
+
+    def __init__(self, connection: ReadConnection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._began = self._connection._begin()  # noqa: SLF001 - a part of it
+        return self._connection._database  # noqa: SLF001
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._began:
+            self._connection._end()  # noqa: SLF001
 
 
 class ReadConnection:
@@ -36,20 +52,21 @@ class ReadConnection:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    @contextmanager
-    def state(self) -> Iterator[sqlite3.Connection]:
+    def state(self) -> State:
         """One state; within another one, the same."""
+        return State(self)
+
+    def _begin(self) -> bool:
+        """Whether a state begins: there was none."""
         if self._database.in_transaction:
-            yield self._database
-            return
+            return False
         self._follow()
-        database = self._database
-        database.execute("begin")
-        try:
-            yield database
-        finally:
-            if database.in_transaction:
-                database.execute("commit")
+        self._database.execute("begin")
+        return True
+
+    def _end(self) -> None:
+        if self._database.in_transaction:
+            self._database.execute("commit")
 
     def _follow(self) -> None:
         """A view that was made anew is another file of the same name."""

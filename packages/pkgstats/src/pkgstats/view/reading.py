@@ -95,11 +95,16 @@ join shown t on t.package = d.package
 where d.target = (select id from packages where name = ?) and t.tombs < 2
 """
 
-_LISTED: Final = """select l.downloads, w.key from packages p
-    join listing_won l on l.package = p.id join writers w on w.id = l.writer where p.name = ?"""
+_FACTS: Final = """
+select t.version, t.summary, t.observed_at, t.tombs, l.downloads,
+    (select key from writers where id = l.writer), s.body,
+    (select key from writers where id = s.writer)
+from shown t left join listing_won l on l.package = t.package
+left join snapshots_won s on s.package = t.package where t.name = ?
+"""
 
-_TOLD: Final = """select s.body, w.key from packages p
-    join snapshots_won s on s.package = p.id join writers w on w.id = s.writer where p.name = ?"""
+_TOLD: Final = """select s.body from packages p
+    join snapshots_won s on s.package = p.id where p.name = ?"""
 
 _VERSIONS: Final = """select v.version, v.published, v.integrity, v.unpacked, v.deprecated,
     v.publisher, v.observed_at, w.key,
@@ -224,21 +229,20 @@ class View(ReadConnection):
     def package(self, name: str) -> PackageFacts | None:
         """All about a package's latest state; None if nobody has told anything of it."""
         with self.state() as database:
-            row = database.execute(_SHOWN, (name,)).fetchone()
-            if row is None:
-                return None
-            listed = database.execute(_LISTED, (name,)).fetchone()
-            told = database.execute(_TOLD, (name,)).fetchone()
+            row = database.execute(_FACTS, (name,)).fetchone()
+        if row is None:
+            return None
+        version, summary, observed_at, tombs, downloads, listed_by, body, told_by = row
         return PackageFacts(
             name=name,
-            version=row[1],
-            downloads=listed[0] if listed else None,
-            summary=row[3],
-            observed_at=row[4],
-            state=_state(row[5]),
-            snapshot=_snapshot(told[0]) if told else None,
-            listed_by=listed[1] if listed else None,
-            told_by=told[1] if told else None,
+            version=version,
+            downloads=downloads,
+            summary=summary,
+            observed_at=observed_at,
+            state=_state(tombs),
+            snapshot=None if body is None else _snapshot(body),
+            listed_by=listed_by,
+            told_by=told_by,
         )
 
     def versions(self, name: str) -> list[VersionFacts]:

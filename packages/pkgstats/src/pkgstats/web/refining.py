@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pkgstats.search.parse import Place, places
 from pkgstats.search.query import Filter, Query, to_text
-from pkgstats.web import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 MARKS: Final = (
     ("without deprecated", "not:deprecated"),
@@ -53,8 +52,11 @@ ONE_OF: Final = (
 )
 """Of each of these one thing at a time is wanted."""
 
+BEST: Final = "sort:best"
+"""The order without any ``sort:``, as a button says it; no query has it."""
+
 SORTS: Final = (
-    ("best", ""),
+    ("best", BEST),
     ("downloads", "sort:downloads"),
     ("updated", "sort:updated"),
     ("growth", "sort:growth"),
@@ -62,35 +64,18 @@ SORTS: Final = (
 )
 """Orders; without one the best come first."""
 
+FILTERS: Final = (("Packages", MARKS), *ONE_OF)
+"""All that is offered beside a query."""
+
+_MARKS: Final = frozenset(term for _, term in MARKS)
+_NARROWING: Final = frozenset(term for _, some in FILTERS for _, term in some)
+_ORDERS: Final = tuple(term for _, term in SORTS)
+
+TERMS: Final = _NARROWING | set(_ORDERS)
+"""What can be chosen."""
 
 KEPT: Final = 64
-"""Queries whose parts are remembered: those of one page are read some fifty times."""
-
-
-class Choice(NamedTuple):
-    """A link that changes a query.
-
-    Attributes:
-        label: in words.
-        query: what it leads to: with the term, or without it if it is chosen.
-        chosen: the query has it.
-    """
-
-    label: str
-    query: str
-    chosen: bool
-
-    @property
-    def path(self) -> str:
-        """Where the link leads."""
-        return addresses.search(self.query) if self.query else "/"
-
-
-class Group(NamedTuple):
-    """Choices that belong together."""
-
-    title: str
-    choices: tuple[Choice, ...]
+"""Queries whose parts are remembered: each term that is offered is looked for in some of them."""
 
 
 class _Term(NamedTuple):
@@ -101,27 +86,33 @@ class _Term(NamedTuple):
     wanted: bool
 
 
-def groups(text: str) -> tuple[Group, ...]:
-    """All filters that are offered beside a query.
+def terms_of(text: str) -> frozenset[str]:
+    """Which of `TERMS` a query has; always one order.
 
     Raises:
         QueryError: see `pkgstats.search.parse.places`; no query that was answered has that.
     """
-    marks = tuple(Choice(label, toggled(text, term), has(text, term)) for label, term in MARKS)
-    others = [
-        Group(title, tuple(_one_of(text, label, term) for label, term in choices))
-        for title, choices in ONE_OF
-    ]
-    return (Group("Packages", marks), *others)
+    if not _terms(text):  # as in most queries
+        return frozenset((BEST,))
+    order = next((one for one in _ORDERS if one != BEST and has(text, one)), BEST)
+    return frozenset((order, *(one for one in _NARROWING if has(text, one))))
 
 
-def sorts(text: str) -> tuple[Choice, ...]:
-    """The orders that a query's results can have; the one that they have leads to itself."""
-    now = next((term for _, term in SORTS if term and has(text, term)), "")
-    return tuple(
-        Choice(label, chosen(text, term) if term else without(text, "sort"), term == now)
-        for label, term in SORTS
-    )
+def narrows(terms: Collection[str]) -> bool:
+    """Whether fewer packages are found because of these."""
+    return not _NARROWING.isdisjoint(terms)
+
+
+def refined(text: str, term: str) -> str:
+    """The query after one of `TERMS` was chosen: with it, or without it if it had it.
+
+    Raises:
+        QueryError: see `terms_of`.
+    """
+    if term == BEST:
+        return without(text, "sort")
+    on = term in _NARROWING and has(text, term)
+    return toggled(text, term) if on or term in _MARKS else chosen(text, term)
 
 
 def has(text: str, term: str) -> bool:
@@ -172,11 +163,6 @@ def _meant(term: str) -> _Term:
     """What a query says that is this term alone."""
     (found,) = _terms(term)
     return found
-
-
-def _one_of(text: str, label: str, term: str) -> Choice:
-    on = has(text, term)
-    return Choice(label, toggled(text, term) if on else chosen(text, term), on)
 
 
 def _term(place: Place) -> _Term:

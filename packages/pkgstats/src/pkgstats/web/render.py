@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pkgstats.web import addresses, assets, refining
+from pkgstats.web.bounds import SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping, Sequence
@@ -22,6 +23,9 @@ SITE: Final = "Pkg Stats"
 COMPACT: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 DAY_MS: Final = 86_400_000
+
+BUTTONS_KEPT: Final = 64
+"""Choices of filters and orders whose buttons are remembered."""
 
 LINKS_KEPT: Final = 4096
 """Links to keywords and licences that are remembered: a page has a hundred, most of them usual."""
@@ -72,6 +76,8 @@ def _environment() -> Environment:
         "asset": assets.path_of,
         "site": SITE,
         "all_with": all_with,
+        "refining": buttons,
+        "usual_size": SIZE,
     }
     return environment
 
@@ -80,6 +86,24 @@ def _environment() -> Environment:
 def all_with(field: str, value: str) -> str:
     """The search for all packages that have this value: a keyword, a licence."""
     return addresses.search(refining.filtered(field, value))
+
+
+class Buttons(NamedTuple):
+    """What is beside results: for their order, and to have fewer of them."""
+
+    orders: Markup
+    filters: Markup
+
+
+@lru_cache(BUTTONS_KEPT)
+def buttons(terms: frozenset[str]) -> Buttons:
+    """The same for all queries that have the same terms, which most of them have.
+
+    Args:
+        terms: see `pkgstats.web.refining.terms_of`.
+    """
+    parts: Any = _environment().get_template("refining.html").module
+    return Buttons(parts.orders(refining.SORTS, terms), parts.filters(refining.FILTERS, terms))
 
 
 def number(value: float | None) -> str:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from pkgstats.search.query import ANY, Filter, Query
 from pkgstats.web import addresses, bounds, refining
+from pkgstats.web.bounds import BadRequestError
 from pkgstats.web.pages.errors import near
 from pkgstats.web.pages.found import feed_of, table_of, told, unknown
 from pkgstats.web.site import Page
@@ -22,15 +23,22 @@ if TYPE_CHECKING:
 
 
 async def search(site: Site, request: Request) -> Page | Response:
-    """Results; without a query, the first page; of a name alone, the page of that."""
+    """Results; without a query, the first page; of a name alone, the page of that.
+
+    ``with`` is what a button beside results says: the query with that term is at another address.
+    """
     asked = request.query_params
     text = asked.get("q", "").strip()
     size = bounds.whole_number(asked, "size", bounds.SIZE, bounds.SIZE_MAX)
     number = bounds.whole_number(asked, "page", 1, bounds.PAGE_MAX)
+    html = request.scope.get("format") == "html"
+    if html and (term := asked.get("with")):
+        refined = _refined(text, term)
+        return _see(addresses.search(refined, size=size) if refined else "/")
     if not text:
         return _see("/")
     found = await site.find(text, size=size, page=number)
-    if request.scope.get("format") == "html" and (path := page_of(found)):
+    if html and (path := page_of(found)):
         return _see(path)
     names = [one.name for one in found.hits]
     details = await site.ask_at(lambda view: view.details_of(names), found.query.at)
@@ -57,8 +65,14 @@ def page_of(found: SearchResult) -> str:
     return page(query.person)
 
 
+def _refined(text: str, term: str) -> str:
+    if term not in refining.TERMS:
+        raise BadRequestError("with is what one of the buttons beside the results says")
+    return refining.refined(text, term)
+
+
 def _page(data: Found, *, lasts: bool, now: int, fetches: bool) -> Page:
-    groups = refining.groups(data.typed)
+    terms = refining.terms_of(data.typed)
     return Page(
         template="search.html",
         title=data.typed,
@@ -70,9 +84,8 @@ def _page(data: Found, *, lasts: bool, now: int, fetches: bool) -> Page:
         listed=False,
         lasts=lasts,
         extra={
-            "sorts": refining.sorts(data.typed),
-            "groups": groups,
-            "narrowed": any(one.chosen for group in groups for one in group.choices),
+            "terms": terms,
+            "narrowed": refining.narrows(terms),
             "present": refining.without(data.typed, "at"),
             "fetches": fetches,
         },
