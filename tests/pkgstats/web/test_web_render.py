@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
+from markupsafe import Markup, escape
 
 from pkgstats.search.results import Part
 from pkgstats.web import render
@@ -110,6 +111,20 @@ def test_what_is_said_is_text() -> None:
     )
     assert not any(tag in html for tag in ("<b>", "<i>", "<u>", "<q>"))
     assert "&lt;i&gt;&amp;" in html
+
+
+@given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.text().map(Markup)))
+def test_it_is_escaped_as_ever(value: object) -> None:
+    assert render.escaped(value) == escape(value)
+
+
+def test_templates_escape_so() -> None:
+    environment = render._environment()
+    for source in ("{{ a }}", "{% macro m(b) %}{{ b }}{% endmacro %}{{ m(a) }}"):
+        template = environment.from_string(source)
+        assert template.root_render_func.__globals__["escape"] is render.escaped
+        assert template.render(a="<&>\"'") == "&lt;&amp;&gt;&#34;&#39;"
+        assert template.render(a=Markup("<b>")) == "<b>"
 
 
 def test_a_word_that_nobody_gave_is_an_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,6 +17,8 @@ from pkgstats.web.bounds import SIZE
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping, Sequence
 
+    from jinja2.nodes import Template
+
     from pkgstats.search.results import Part
 
 SITE: Final = "Pkg Stats"
@@ -27,6 +30,8 @@ DAY_MS: Final = 86_400_000
 BUTTONS_KEPT: Final = 64
 """Choices of filters and orders whose buttons are remembered."""
 
+_SIGN: Final = re.compile("[&<>'\"]")
+
 LINKS_KEPT: Final = 4096
 """Links to keywords and licences that are remembered: a page has a hundred, most of them usual."""
 
@@ -37,12 +42,29 @@ def render(template: str, **values: Any) -> str:
 
 
 class _Environment(Environment):
-    """Jinja2's, but no template has globals of its own: all have the same dict, not views of it
-    that take longer to look into than most pages take otherwise."""
+    """Jinja2's, without two things that took as long as all the rest of a page.
+
+    No template has globals of its own: all have the same dict, not views of it. And what goes into
+    a page is escaped by `escaped`.
+    """
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         assert not d
         return self.globals
+
+    def _generate(
+        self, source: Template, name: str | None, filename: str | None, defer_init: bool = False
+    ) -> str:
+        made = super()._generate(source, name, filename, defer_init)
+        return f"{made}\nfrom {__name__} import escaped as escape\n"
+
+
+def escaped(value: object) -> str:
+    """As `markupsafe.escape`, but text in which nothing has to be escaped is left as it is.
+
+    It is about to be joined to a page; a `Markup` of it would be made for nothing.
+    """
+    return value if type(value) is str and not _SIGN.search(value) else escape(value)
 
 
 @cache
