@@ -27,6 +27,8 @@ COMPACT: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 DAY_MS: Final = 86_400_000
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
+
 BUTTONS_KEPT: Final = 64
 """Choices of filters and orders whose buttons are remembered."""
 
@@ -76,6 +78,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        cache_size=-1,
     )
     filters: tuple[Callable[..., Any], ...] = (
         number,
@@ -143,7 +146,7 @@ def compact(value: int | None) -> str:
 
 def date(ms: int | None) -> str:
     """``2026-11-01`` of a time in ms since 1970; a dash where nothing is known."""
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}" if ms else number(None)
+    return datetime.fromtimestamp(ms / 1000, UTC).date().isoformat() if ms else number(None)
 
 
 def day(number_of_day: int) -> str:
@@ -205,7 +208,7 @@ def short(key: bytes | None) -> str:
 
 def structured(value: Any) -> Markup:
     """JSON that can stand in a script element: nothing in it ends that."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = _JSON.encode(value)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)  # noqa: S704 - nothing in it can end the element

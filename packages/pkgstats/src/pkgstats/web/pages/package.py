@@ -193,6 +193,8 @@ def tellers_of(
 
 
 def _asked(request: Request) -> Asked:
+    if not request.scope["query_string"]:  # as nearly always
+        return Asked(None, None, images=False)
     by: Resolution | None = None
     match request.query_params.get("by"):
         case None | "":
@@ -202,7 +204,7 @@ def _asked(request: Request) -> Asked:
         case _:
             raise BadRequestError("by is day, week or month")
     at = figures.day_asked(request.query_params.get("at"))
-    return Asked(at, by, request.query_params.get("images") == "1")
+    return Asked(at, by, images=request.query_params.get("images") == "1")
 
 
 async def _found(
