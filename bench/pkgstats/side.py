@@ -244,7 +244,7 @@ def quantiles(work: Callable[[str], object], texts: list[str]) -> dict[str, floa
 FIRST = """
 import asyncio, sys
 from pathlib import Path
-from pkgstats.node import search_in
+from pkgstats.folder import search_in
 
 async def main(folder):
     async with search_in(folder) as search:
