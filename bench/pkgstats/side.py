@@ -26,7 +26,8 @@ from pkgstats.folder import SEARCH_FOLDER, STORE_FOLDER, VIEW_FILE, search_in
 from pkgstats.group import SEARCH_KINDS, Group, admit, root_key
 from pkgstats.indexer import Indexer, now_ms
 from pkgstats.listing import Row, index_records
-from pkgstats.node import Network, Node
+from pkgstats.network import Network
+from pkgstats.node import Node
 from pkgstats.records.blocks import encode_block
 from pkgstats.search.index import connect
 from pkgstats.search.parse import parse

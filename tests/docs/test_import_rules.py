@@ -92,6 +92,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
     "growth": frozenset({"records", "stats", "view"}),
     "child": frozenset(),
+    "network": frozenset(),
     "collecting": frozenset(),
     "folder": frozenset({"growth", "indexer", "search", "view"}),
     "past": frozenset({"folder", "indexer", "search", "view"}),
@@ -99,7 +100,7 @@ APPLICATION_MAY_IMPORT: dict[str, frozenset[str]] = {
     "node": frozenset(
         {
             *("acceptance", "crawler", "debounce", "folder", "group", "indexer", "membership"),
-            *("readmes", "records", "search", "trust", "view", "writer"),
+            *("network", "readmes", "records", "search", "trust", "view", "writer"),
         }
     ),
     "runs": frozenset({"crawler", "listing", "node", "sources", "transfer"}),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pkgstats.group import Group
 from pkgstats.listing import Row, index_records
-from pkgstats.node import Network, Node
+from pkgstats.network import Network
+from pkgstats.node import Node
 from pkgstats.records import counts
 from pkgstats.records.model import CORES, DayCounts, Snapshot, VersionEvent, WeekCounts
 

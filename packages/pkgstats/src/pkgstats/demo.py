@@ -16,7 +16,8 @@ from pkgstats.child import asked_to_end, child_process, say
 from pkgstats.collecting import begun
 from pkgstats.dataset import shipped, shipped_digest
 from pkgstats.group import SEARCH_KINDS, Group
-from pkgstats.node import Network, Node
+from pkgstats.network import Network
+from pkgstats.node import Node
 from pkgstats.sample import say_part
 from pkgstats.view.reading import View
 

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from hypermultifeed import DEFAULT_BOOTSTRAP, Corestore, Hypercore, Multifeed, Networker
+from hypermultifeed import Corestore, Hypercore, Multifeed
 from pkgstats import trust
 from pkgstats.acceptance import Acceptance
 from pkgstats.crawler.crawling import Crawling, Parts
@@ -33,10 +32,12 @@ from pkgstats.view.reading import View
 from pkgstats.writer import TITLE, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine
     from types import TracebackType
 
+    from hypermultifeed import Networker
     from pkgstats.indexer import Indexer, Progress
+    from pkgstats.network import Network
     from pkgstats.search.engine import Search
 
 TOO_FEW: Final = (
@@ -48,32 +49,6 @@ README: Final = "readme"
 
 SPARSE: Final = frozenset({README})
 """Kinds of which blocks are fetched only when they are looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """How a node finds peers.
-
-    Attributes:
-        dht, lan: look for peers, and be found, in the DHT and in the local network.
-        peers: host and port of peers to dial whatever else is found.
-        bootstrap: ``host:port`` of the DHT's nodes to begin with.
-        host, port: where to listen; port 0: any free one.
-        loopback: whether peers on this machine count.
-    """
-
-    dht: bool = True
-    lan: bool = True
-    peers: Sequence[tuple[str, int]] = ()
-    bootstrap: Sequence[str] = DEFAULT_BOOTSTRAP
-    host: str = "0.0.0.0"  # noqa: S104 - peers are to reach us
-    port: int = 0
-    loopback: bool = False
-
-    @classmethod
-    def only_loopback(cls, *peers: tuple[str, int]) -> Self:
-        """Peers on this machine that are named, and those who dial us."""
-        return cls(dht=False, lan=False, peers=peers, host="127.0.0.1", loopback=True)
 
 
 class Node:
@@ -289,7 +264,8 @@ class Node:
         self._judge()
         self.search = await stack.enter_async_context(search_in(self.folder))
         if self._plan is not None:
-            self.network = await self._open_network(stack, store, self._plan)
+            joined = self._plan.joined(store, self.multis.values())
+            self.network = await stack.enter_async_context(joined)
         self._late = await stack.enter_async_context(AsyncExitStack())
         self._work = await stack.enter_async_context(asyncio.TaskGroup())
         stack.push_async_callback(self._end_tasks)
@@ -307,25 +283,6 @@ class Node:
             hypercore=partial(Hypercore, sparse=True) if kind in SPARSE else Hypercore,
             accept=self._acceptance.policy(kind),
         )
-
-    async def _open_network(
-        self, stack: AsyncExitStack, store: Corestore, plan: Network
-    ) -> Networker:
-        network = Networker(
-            store,
-            dht=plan.dht,
-            mdns=plan.lan,
-            bootstrap=plan.bootstrap,
-            host=plan.host,
-            port=plan.port,
-            allow_loopback=plan.loopback,
-        )
-        await stack.enter_async_context(network)
-        for multi in self.multis.values():
-            await network.swarm(multi)
-        for host, port in plan.peers:
-            network.add_peer(host, port)
-        return network
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:

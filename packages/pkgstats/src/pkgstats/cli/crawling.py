@@ -30,7 +30,7 @@ from pkgstats.web.door import Door
 
 if TYPE_CHECKING:
     from pkgstats.crawler.plan import Ask
-    from pkgstats.node import Network
+    from pkgstats.network import Network
     from pkgstats.sources.addresses import Addresses
     from pkgstats.transfer import Format, Imported, Listed
 

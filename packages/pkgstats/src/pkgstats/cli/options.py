@@ -12,7 +12,7 @@ import click
 import platformdirs
 
 from hypermultifeed import DEFAULT_BOOTSTRAP, parse_key
-from pkgstats.node import Network
+from pkgstats.network import Network
 from pkgstats.search.query import EPOCH
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pkgstats.sources.addresses import find_addresses
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from pkgstats.node import Network
+    from pkgstats.network import Network
     from pkgstats.sources.addresses import Addresses
     from pkgstats.web.site import Settings
 
