@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from pkgstats.past import BeingMadeError
-from pkgstats.web.pages.errors import near, unknown_package
+from pkgstats.web.pages.errors import near, nowhere, unknown_package
 
 from .browsing import browsing, parsed, site_of
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("path", "name"), [("/raect", "react"), ("/packages/left-padd", "left-pad"), ("/vue/x/", "")]
+    ("path", "name"), [("/raect", "react"), ("/packages/left-padd", "left-pad"), ("/vue/x", "")]
 )
 async def test_an_address_that_is_none_shows_packages_like_its_end(
     http: httpx.AsyncClient, path: str, name: str
@@ -31,6 +33,35 @@ async def test_an_address_that_is_none_shows_packages_like_its_end(
     shown = [one.text for near in page.all("ul.near") for one in near.all("a")]
     assert shown[:1] == ([name] if name else [])
     assert page.one("#q")["value"] == path.strip("/").rpartition("/")[2]
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/popular/", "/popular"),
+        ("/package/react/?at=2026-09-01", "/package/react?at=2026-09-01"),
+        ("/package/@types/node///", "/package/@types/node"),
+        ("/%5Cother.example/", "/%5Cother.example"),
+    ],
+)
+async def test_an_address_with_a_slash_at_its_end_is_that_without(
+    http: httpx.AsyncClient, path: str, location: str
+) -> None:
+    answer = await http.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (308, location)
+
+
+@pytest.mark.parametrize("raw", [b"//other.example/", b"/\\other.example/", b"/\\/other.example//"])
+async def test_no_slash_leads_to_another_host(rich: Path, raw: bytes) -> None:
+    async with site_of(rich) as site:
+        scope = {"type": "http", "path": raw.decode(), "raw_path": raw, "query_string": b""}
+        found = await nowhere(site, Request(scope))
+    assert isinstance(found, Response)
+    assert found.headers["location"] == "/other.example"
+
+
+async def test_nothing_but_slashes_is_nowhere(http: httpx.AsyncClient) -> None:
+    assert (await http.get(f"{http.base_url}//")).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/" + "x" * 900, "/%00", "/@a/b/c", "/%22", "/sort:x"])

@@ -35,7 +35,7 @@ async def test_a_name_is_found_however_it_is_written(
     assert told["package"]["name"] == start
 
 
-@pytest.mark.parametrize("path", ["/package/", "/package/a/b", "/package/@a/", "/packages", "/api"])
+@pytest.mark.parametrize("path", ["/package", "/package/a/b", "/package/@a", "/packages", "/api"])
 async def test_there_is_nothing_at_other_addresses(http: httpx.AsyncClient, path: str) -> None:
     assert (await http.get(path)).status_code == 404
 

@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from starlette.responses import Response
+
 from pkgstats.past import BeingMadeError, PastError
 from pkgstats.search.engine import NoIndexError
 from pkgstats.search.parse import parse
@@ -98,12 +100,28 @@ def went_wrong() -> Page:
     return trouble("Something went wrong", sentence, 500)
 
 
-async def nowhere(site: Site, request: Request) -> Page:
-    """There is no such address; packages are shown whose name is like its end."""
+async def nowhere(site: Site, request: Request) -> Page | Response:
+    """There is no such address; packages are shown whose name is like its end.
+
+    One that ends with a slash may be there without.
+    """
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    if raw.endswith(b"/") and (path := _within(raw)):
+        query = request.scope["query_string"].decode("latin-1")
+        return Response(status_code=308, headers={"location": f"{path}?{query}".rstrip("?")})
     end = request.url.path.rstrip("/").removeprefix("/")[-NAME_CHARACTERS_MAX:]
     name = end if end.startswith("@") else end.rpartition("/")[2]
     sentence = "There is nothing at this address."
     return trouble("Not found", sentence, 404, similar=await near(site, name), query=name)
+
+
+def _within(raw: bytes) -> str:
+    """A path of this site without slashes at its ends; empty: there is nothing else in it.
+
+    Two slashes at its beginning, or what browsers take for that, would lead to another host.
+    """
+    inside = raw.strip(b"/\\").decode("latin-1")
+    return f"/{inside}" if inside else ""
 
 
 async def unknown_package(site: Site, name: str, sentence: str = "") -> Page:
