@@ -7,7 +7,8 @@ import httpx
 import pytest
 from starlette.responses import Response
 
-from pkgstats.web.pagecache import ANSWER_BYTES_MAX, OVERHEAD_BYTES, Answer, PageCache, Shelf
+from pkgstats.web.pagecache import OUTDATED_S, REMAKING, PageCache
+from pkgstats.web.shelves import ANSWER_BYTES_MAX, OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -195,19 +196,52 @@ async def test_searches_drive_out_searches_only() -> None:
     assert world.cache.bytes <= 8 * (OVERHEAD_BYTES + 100)
 
 
-def test_the_answer_that_was_asked_for_least_lately_goes_first() -> None:
-    def key(letter: bytes) -> tuple[bytes, bytes, bytes]:
-        return (b"", letter, b"")
+class Busy(World):
+    """A world in which to make an answer takes a second of work, and no time passes by itself."""
 
-    shelf = Shelf(3 * (OVERHEAD_BYTES + 11))
-    for letter in (b"a", b"b", b"c"):
-        shelf.put(key(letter), Answer(200, (), b"x" * 10))
-    assert shelf.get(key(b"a")) is not None
-    shelf.put(key(b"d"), Answer(200, (), b"x" * 10))
-    assert [shelf.get(key(one)) is not None for one in (b"a", b"b", b"c", b"d")] == [
-        *(True, False, True, True)
-    ]
-    assert len(shelf) == 3
-    assert shelf.bytes == 3 * (OVERHEAD_BYTES + 11)
-    shelf.clear()
-    assert (len(shelf), shelf.bytes) == (0, 0)
+    def __init__(self) -> None:
+        self.now = self.worked = 0.0
+        super().__init__(clock=lambda: self.now, work=lambda: self.worked)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.worked += 1
+        await super().answer(scope, receive, send)
+
+    async def changed(self) -> None:
+        """Two pages are remembered, there is a new state, and one of them is made anew."""
+        await self.get("/a")
+        await self.get("/b")
+        self.state, self.body = 2, b"newer"
+        assert (await self.get("/a")).text == "newer"
+
+
+async def test_where_much_is_to_be_made_anew_older_answers_do() -> None:
+    world = Busy()
+    await world.changed()
+    assert (await world.get("/b")).text == "body"
+    assert (await world.get("/c")).text == "newer"
+    world.now += 2 / REMAKING
+    assert (await world.get("/b")).text == "newer"
+    assert (world.cache.hits, world.cache.misses) == (1, 5)
+
+
+async def test_older_answers_do_for_a_while_only() -> None:
+    world = Busy()
+    await world.changed()
+    for number in range(10):
+        await world.get(f"/search?q={number}")
+    world.now += OUTDATED_S
+    assert (await world.get("/b")).text == "body"
+    world.now += 0.001
+    held = world.cache.bytes
+    assert (await world.get("/b")).text == "newer"
+    assert world.cache.bytes < held
+
+
+async def test_of_two_changes_the_older_answers_are_those_before_the_last() -> None:
+    world = Busy()
+    await world.changed()
+    world.state, world.body = 3, b"newest"
+    assert (await world.get("/c")).text == "newest"
+    assert (await world.get("/a")).text == "newer"
+    assert (await world.get("/b")).text == "newest"  # it was not made anew in between

@@ -9,81 +9,32 @@ much of what a page costs lies between the two.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, NamedTuple
+import time
+from typing import TYPE_CHECKING, Final
+
+from pkgstats.web.shelves import BYTES_MAX, Answer, Shelves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    Key = tuple[bytes, bytes, bytes]
-    Header = tuple[bytes, bytes]
+    from pkgstats.web.shelves import Key
 
-BYTES_MAX: Final = 16 << 20
-"""Bytes that are remembered of pages without parameters, and as many of those with: who asks for
-one search after the other drives out searches only."""
+OUTDATED_S: Final = 10.0
+"""For so long after a change an answer from before it may be given, …"""
 
-ANSWER_BYTES_MAX: Final = 1 << 20
-"""Largest answer that is remembered."""
+AT_ONCE_S: Final = 0.3
+"""… once to make answers anew has taken more than so much time, …"""
 
-OVERHEAD_BYTES: Final = 1024
-"""What an answer takes beside its bytes, at most."""
+REMAKING: Final = 0.3
+"""… and this share of the time since the change. So people who are few see a change at once, and
+those who are many do not wait until all that was remembered has been made anew."""
 
 NOT_KEPT: Final = frozenset({b"content-length", b"date"})
 
 NO_CHANGE_HEADERS: Final = frozenset({b"content-type"})
 """What an answer without a body does not say."""
-
-
-class Answer(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    headers: tuple[Header, ...]
-    body: bytes
-
-    @property
-    def tag(self) -> bytes:
-        """Its ``ETag``; empty: it has none."""
-        return next((value for name, value in self.headers if name == b"etag"), b"")
-
-    @property
-    def lasts(self) -> bool:
-        """Whether it may be remembered."""
-        return self.status == 200 and bool(self.tag) and len(self.body) <= ANSWER_BYTES_MAX
-
-
-class Shelf:
-    """Answers up to so many bytes; the one that was asked for least lately goes first."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self._answers: OrderedDict[Key, Answer] = OrderedDict()
-        self.bytes = 0
-
-    def __len__(self) -> int:
-        """Answers that are remembered."""
-        return len(self._answers)
-
-    def get(self, key: Key) -> Answer | None:
-        """What was remembered for a key."""
-        found = self._answers.get(key)
-        if found is not None:
-            self._answers.move_to_end(key)
-        return found
-
-    def put(self, key: Key, answer: Answer) -> None:
-        """Remember an answer whose key is not remembered yet."""
-        self._answers[key] = answer
-        self.bytes += _cost(key, answer)
-        while self.bytes > self._bytes_max:
-            self.bytes -= _cost(*self._answers.popitem(last=False))
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._answers.clear()
-        self.bytes = 0
 
 
 class PageCache:
@@ -102,6 +53,8 @@ class PageCache:
         apart: Collection[str] = (),
         own_base: bool = False,
         bytes_max: int = BYTES_MAX,
+        clock: Callable[[], float] = time.monotonic,
+        work: Callable[[], float] = time.thread_time,
     ) -> None:
         """Take the application.
 
@@ -113,14 +66,19 @@ class PageCache:
             apart: paths that are never remembered.
             own_base: answers do not depend on the host that was asked for.
             bytes_max: of each of the two shelves.
+            clock: tells seconds.
+            work: tells the seconds that this thread has worked.
         """
         self._app = app
         self._look = state
         self._parameters = frozenset(one.encode() for one in parameters)
         self._apart = frozenset(apart)
         self._own_base = own_base
-        self._bare, self._asked = Shelf(bytes_max), Shelf(bytes_max)
+        self._clock = clock
+        self._work = work
+        self._answers, self._before = Shelves(bytes_max), Shelves(bytes_max)
         self._state: object | None = None
+        self._changed = self._spent = 0.0
         self._being_made: dict[Key, asyncio.Future[Answer | None]] = {}
         """What is told to who asks meanwhile; None: who made it went away."""
 
@@ -130,7 +88,7 @@ class PageCache:
     @property
     def bytes(self) -> int:
         """Bytes that are remembered."""
-        return self._bare.bytes + self._asked.bytes
+        return self._answers.bytes + self._before.bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -138,7 +96,7 @@ class PageCache:
             await self._app(scope, receive, send)
             return
         key = self._key(scope)
-        found = self._shelf(key).get(key)
+        found = self._answers.get(key) or self._outdated(key)
         if found is None:
             self.misses += 1
             found = await self._made(key, scope)
@@ -153,21 +111,26 @@ class PageCache:
         return self._stands() and scope["path"] not in self._apart
 
     def _stands(self) -> bool:
-        """Forget everything after a change; whether there is anything to answer from."""
+        """Begin anew after a change; whether there is anything to answer from."""
         state = self._look()
         if state != self._state:
             self._state = state
-            self._bare.clear()
-            self._asked.clear()
+            self._answers, self._before = self._before, self._answers
+            self._answers.clear()
             self._being_made.clear()
+            self._changed, self._spent = self._clock(), 0.0
         return state is not None
+
+    def _outdated(self, key: Key) -> Answer | None:
+        """The answer from before the last change, if there is too much to be made anew."""
+        passed = self._clock() - self._changed
+        if passed > OUTDATED_S:
+            self._before.clear()
+        return self._before.get(key) if self._spent > AT_ONCE_S + REMAKING * passed else None
 
     def _key(self, scope: Scope) -> Key:
         path = scope.get("raw_path") or scope["path"].encode()
         return (b"" if self._own_base else _host(scope), path, scope["query_string"])
-
-    def _shelf(self, key: Key) -> Shelf:
-        return self._asked if key[2] else self._bare
 
     async def _made(self, key: Key, scope: Scope) -> Answer:
         """The application's answer; one that lasts is made for all who ask meanwhile."""
@@ -175,13 +138,13 @@ class PageCache:
             found = await asyncio.shield(other)
             if found is not None:
                 return found if found.lasts else await _collected(self._app, scope)
-            if (kept := self._shelf(key).get(key)) is not None:
+            if (kept := self._answers.get(key)) is not None:
                 return kept  # somebody else was quicker
         return await self._make(key, scope)
 
     async def _make(self, key: Key, scope: Scope) -> Answer:
         """No task of its own, which would take longer than some pages: who asks first makes it."""
-        state, made = self._state, None
+        state, made, began = self._state, None, self._work()
         told = self._being_made[key] = asyncio.get_running_loop().create_future()
         try:
             made = await _collected(self._app, scope)
@@ -194,8 +157,9 @@ class PageCache:
                 del self._being_made[key]
             if not told.done():
                 told.set_result(made)
+            self._spent += self._work() - began
         if made.lasts and state == self._state:
-            self._shelf(key).put(key, made)
+            self._answers.put(key, made)
         return made
 
 
@@ -245,7 +209,3 @@ def _host(scope: Scope) -> bytes:
     scheme: str = scope["scheme"]
     host: bytes = next((value for name, value in scope["headers"] if name == b"host"), b"")
     return scheme.encode() + b"://" + host
-
-
-def _cost(key: Key, answer: Answer) -> int:
-    return sum(map(len, key)) + len(answer.body) + OVERHEAD_BYTES
