@@ -69,6 +69,8 @@ def line_of(process: subprocess.Popen[str]) -> dict[str, Any]:
     stream: IO[str] | None = process.stdout
     assert stream is not None
     text = stream.readline()
+    if not text:
+        raise SystemExit("bench: a process has ended early; the writer, if SPEED_MAX is too low")
     if text == "{\n":  # what is for people, too, has several lines
         text += "".join(iter(stream.readline, "}\n")) + "}"
     told: dict[str, Any] = json.loads(text)

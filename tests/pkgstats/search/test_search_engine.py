@@ -17,7 +17,7 @@ from pkgstats.search.query import Query, QueryError
 from .corpus import NOW, MadeUpFacts, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
     from pkgstats.search.searcher import Searcher
@@ -162,6 +162,24 @@ async def test_what_takes_long_is_done_in_a_thread(
     assert await search._run(thread_of, "") is threading.main_thread()
     nothing_at_once(monkeypatch)
     assert await search._run(thread_of, "") is not threading.main_thread()
+
+
+async def test_growth_is_looked_up_in_a_thread(tmp_path: Path, facts: MadeUpFacts) -> None:
+    asked: list[threading.Thread] = []
+
+    @contextmanager
+    def opened() -> Iterator[MadeUpFacts]:
+        yield facts
+
+    def growth(names: Sequence[str]) -> dict[str, float]:
+        asked.append(threading.current_thread())
+        return dict.fromkeys(names, 1.0)
+
+    async with Search(tmp_path / "search", opened, growth=growth) as search:
+        await search.refresh()
+        assert await names(search, "csv sort:growth")
+    assert asked
+    assert threading.main_thread() not in asked
 
 
 async def test_threads_share_one_vocabulary(

@@ -160,7 +160,11 @@ class Search:
             self._cache.move_to_end(key)
             return known
         now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-        found = await self._run(lambda one: one.search(query, size, page, now), to_text(query))
+        found = await self._run(
+            lambda one: one.search(query, size, page, now),
+            to_text(query),
+            at_once=query.sort != "growth",  # reads the days of many packages, not of the index
+        )
         if self._remember and query.age == ANY:
             self._cache[key] = found
             if len(self._cache) > CACHED:
@@ -223,15 +227,16 @@ class Search:
             self._cache.clear()
         return done
 
-    async def _run(self, work: Callable[[Searcher], T], text: str) -> T:
+    async def _run(self, work: Callable[[Searcher], T], text: str, *, at_once: bool = True) -> T:
         """Do it here if that costs little, else let a thread of the pool do it.
 
-        Whoever is cancelled stops the thread, too.
+        Whoever is cancelled stops the thread, too. Without ``at_once`` it is not tried here.
         """
         if self._closed:
             raise RuntimeError("the search is closed")
-        with suppress(SearchTimeoutError):
-            return self._work(work, FewSteps(), text)
+        if at_once:
+            with suppress(SearchTimeoutError):
+                return self._work(work, FewSteps(), text)
         limit = _Limit(self._deadline_s)
         loop = asyncio.get_running_loop()
         try:

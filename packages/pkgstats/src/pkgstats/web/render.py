@@ -127,8 +127,8 @@ def buttons(terms: frozenset[str]) -> Buttons:
     Args:
         terms: see `pkgstats.web.refining.terms_of`.
     """
-    parts: Any = _environment().get_template("refining.html").module
-    return Buttons(parts.orders(refining.SORTS, terms), parts.filters(refining.FILTERS, terms))
+    made: Any = _environment().get_template("refining.html").module
+    return Buttons(made.orders(refining.SORTS, terms), made.filters(refining.FILTERS, terms))
 
 
 def number(value: float | None) -> str:
